@@ -1,0 +1,60 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Hands every host's declarations to the Plan, on the controller, and gives the Plan to every host as the fact `homeserver_plan`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.homeserver.exposure.plugins.module_utils.plan.declaration import PREFIX
+from ansible_collections.homeserver.exposure.plugins.module_utils.plan.make import Inventory, make
+from ansible_collections.homeserver.exposure.plugins.module_utils.plan.mistakes import InventoryRefused
+
+CATALOGUE = Path(__file__).resolve().parents[2] / "roles" / "apps" / "catalogue"
+
+
+def plain(value: Any) -> Any:
+    """A value of Ansible's as Python's own types, without tags."""
+    if isinstance(value, dict):
+        return {plain(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    for kind in (str, bool, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = self.validate_argument_spec({"remove": {"type": "bool", "default": False}})[1]
+        hosts = {name: self.inventory_of(name, variables) for name in variables["groups"]["all"]}
+        folders = [CATALOGUE, *{str(folder) for host in hosts.values() if isinstance(folder := host.variables.get("exposure_catalogue"), str)}]
+        try:
+            catalogue = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for folder in folders for path in sorted(Path(folder).glob("*.yml"))}
+            plan = asdict(make(hosts, catalogue, arguments["remove"]))
+        except (InventoryRefused, OSError, yaml.YAMLError) as refused:
+            return {**result, "failed": True, "msg": str(refused)}
+        return {**result, "changed": False, "plan": plan, "ansible_facts": {"homeserver_plan": plan}}
+
+    def inventory_of(self, name: str, variables: dict[str, Any]) -> Inventory:
+        host = variables["hostvars"][name]
+        declared = {}
+        for key in host:
+            if key.startswith(PREFIX):
+                try:
+                    declared[key] = plain(host[key])
+                except AnsibleError as error:
+                    declared[key] = f"(could not be read: {error.message})"
+        return Inventory(declared, tuple(host.get("group_names", ())), plain(host.get("homeserver_host", {})))

@@ -1,0 +1,34 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the vantages saw, as text for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def vantage_failures(hostvars: Mapping[str, Any], hosts: Sequence[str], controller: Mapping[str, Any]) -> list[str]:
+    """Every failure with the vantage that saw it. A vantage that could not look is a failure too."""
+    seen = {host: hostvars[host].get("verify_outside", {}) for host in hosts}
+    seen["the controller"] = controller
+    found = []
+    for vantage, result in seen.items():
+        if result.get("skipped") or not result:
+            continue
+        found += [f"from {vantage}: {failure}" for failure in result.get("failures", [f"could not look: {result.get('msg', 'no answer')}"])]
+    return found
+
+
+def failure_report(failures: Sequence[str]) -> str:
+    return f"{len(failures)} check(s) failed:\n" + "\n".join(f"  - {failure}" for failure in failures)
+
+
+def success_report(probes: Sequence[Mapping[str, Any]]) -> str:
+    names = [f"  https://{probe['host']}/" for probe in probes]
+    return "Served as declared:\n" + "\n".join(names) if names else "No site is declared, and none was looked at."
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Any]:
+        return {"vantage_failures": vantage_failures, "failure_report": failure_report, "success_report": success_report}

@@ -1,0 +1,135 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What must be on the disk before an app starts: its folders, its generated secrets, and whom it is to trust."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import home_assistant
+from .files import Edit, Missing, Unknown, apply, differences
+
+WRITERS: Mapping[str, Callable[[Path, Sequence[str], str, str], list[Edit]]] = {"home_assistant": home_assistant.edits}
+HIDDEN = "(generated secret, hidden)\n"
+
+Run = Callable[[Sequence[str]], tuple[int, str]]
+
+
+@dataclass
+class Outcome:
+    """What was (or in check mode would be) done: the stacks that need a start, and the diffs."""
+
+    changed: list[str] = field(default_factory=list)
+    diff: list[dict[str, str]] = field(default_factory=list)
+    backups: list[str] = field(default_factory=list)
+
+
+def settle(stacks: Sequence[Mapping[str, Any]], secrets_directory: Path, run: Run, check: bool) -> Outcome:
+    """Bring the folders, secrets and trust of all stacks to what the Plan says; nothing is written when `check`.
+
+    A stack whose files must change while it runs is stopped first, because apps write their settings when they stop; the caller starts it.
+    """
+    outcome = Outcome()
+    for stack in stacks:
+        name = str(stack["name"])
+        if stack["state"] == "absent":
+            if stack["purge"]:
+                purge(stack, secrets_directory, outcome, check)
+            continue
+        done = [make_folders(stack, outcome, check), make_secrets(stack, secrets_directory, outcome, check), make_trust(stack, run, outcome, check)]
+        if any(done):
+            outcome.changed.append(name)
+    return outcome
+
+
+def make_folders(stack: Mapping[str, Any], outcome: Outcome, check: bool) -> bool:
+    """Folders that are missing. An existing one keeps its owner and mode: they may be the app's own doing."""
+    missing = [folder for folder in stack["folders"] if not Path(folder["path"]).exists()]
+    for folder in missing:
+        path = Path(folder["path"])
+        outcome.diff.append({"before_header": str(path), "after_header": str(path), "before": "(absent)\n", "after": f"folder, mode {folder['mode']}\n"})
+        if check:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        path.mkdir(mode=int(folder["mode"], 8))
+        path.chmod(int(folder["mode"], 8))
+        os.chown(path, folder["owner"], folder["group"])
+    return bool(missing)
+
+
+def make_secrets(stack: Mapping[str, Any], directory: Path, outcome: Outcome, check: bool) -> bool:
+    """`<directory>/<stack>.env`, 0600: a secret that is there is never changed, a missing one is generated once."""
+    path = directory / f"{stack['name']}.env"
+    present = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line) if path.exists() else {}
+    missing = [name for name in stack["secrets"] if name not in present]
+    if not missing:
+        return False
+    outcome.diff.append({"before_header": str(path), "after_header": str(path), "before": HIDDEN * len(present), "after": HIDDEN * (len(present) + len(missing))})
+    if not check:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        present.update((name, secrets.token_urlsafe(32)) for name in missing)
+        apply_secret(path, "".join(f"{name}={value}\n" for name, value in present.items()))
+    return True
+
+
+def apply_secret(path: Path, content: str) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.replace(path)
+
+
+def make_trust(stack: Mapping[str, Any], run: Run, outcome: Outcome, check: bool) -> bool:
+    trust = stack["trust"]
+    if not trust:
+        return False
+    write = WRITERS[trust["writer"]]
+    arguments = (Path(trust["directory"]), trust["trusted_proxies"], trust["version"], trust["external_url"])
+    try:
+        edits = write(*arguments)
+    except Missing as missing:
+        if not check:
+            raise
+        outcome.diff.append({"before_header": trust["directory"], "after_header": trust["directory"], "before": "", "after": f"(not shown: {missing})\n"})
+        return True
+    if not edits:
+        return False
+    outcome.diff += differences(edits)
+    if not check:
+        # An app writes its settings when it stops: stop it first, and look again at what it left.
+        stop(str(stack["name"]), run)
+        outcome.backups += apply(write(*arguments))
+    return True
+
+
+def stop(name: str, run: Run) -> None:
+    """Stop what runs of a compose project, and wait for it."""
+    code, output = run(["docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={name}"])
+    running = output.split() if not code else []
+    if running:
+        code, output = run(["docker", "stop", "--time", "120", *running])
+        if code:
+            raise Unknown(f"{name} could not be stopped, so its settings are left as they are: {output.strip()}")
+
+
+def purge(stack: Mapping[str, Any], secrets_directory: Path, outcome: Outcome, check: bool) -> None:
+    """The data of a stack that was named to be wiped. Its containers are gone by now."""
+    directory = Path(stack["directory"])
+    if directory.name != stack["name"] or len(directory.parts) < 3:
+        raise Unknown(f"{directory} is not the folder of {stack['name']}; nothing was wiped.")
+    secret = secrets_directory / f"{stack['name']}.env"
+    for path in (directory, secret):
+        if path.exists():
+            outcome.diff.append({"before_header": str(path), "after_header": str(path), "before": "its data\n", "after": "(absent)\n"})
+            outcome.changed += [stack["name"]] if stack["name"] not in outcome.changed else []
+            if not check:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,148 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the Plan has to know of a host, read in one go: release, proxy, addresses, listeners, containers."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import importlib.util
+import json
+import shutil
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from .sockets import listeners
+
+Run = Callable[[Sequence[str]], tuple[int, str]]
+
+COMPOSE_PLUGIN = ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins", "/usr/local/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins")
+DOCKER_SOCKET = "/run/docker.sock"
+
+
+def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
+    """All of it. `run` gives (exit code, output) of a command."""
+    release = release_of((root / "etc/os-release").read_text())
+    docker = bool(shutil.which("docker"))
+    compose = any((root / folder.lstrip("/") / "docker-compose").exists() for folder in COMPOSE_PLUGIN)
+    caddy = caddy_version(run)
+    archive = archives(run) if not (docker and compose and caddy) or release == "trixie" and caddy.startswith("2.6") else {}
+    return {
+        "release": release,
+        "caddy": caddy,
+        "docker": docker,
+        "compose": compose,
+        "yaml": importlib.util.find_spec("yaml") is not None,
+        "nft": bool(shutil.which("nft")),
+        "firewall": (root / "etc/exposure/firewall").exists(),
+        "caddy_released": (root / "etc/exposure/caddy/current").exists(),
+        "caddyfile_edited": edited(run, "caddy", root / "etc/caddy/Caddyfile"),
+        "package_lists": any((root / "var/lib/apt/lists").glob("*_Packages*")),
+        "archive": archive.get("uri", ""),
+        "suites": archive.get("suites", []),
+        "addresses": lan_addresses(run),
+        "listening": [vars_of(listener) for listener in listeners()],
+        "containers": containers(root / DOCKER_SOCKET.lstrip("/")) if docker else [],
+    }
+
+
+def vars_of(listener: Any) -> dict[str, Any]:
+    return {"address": listener.address, "port": listener.port, "process": listener.process}
+
+
+def release_of(os_release: str) -> str:
+    """The code name in /etc/os-release (os-release(5)), '' where there is none."""
+    for line in os_release.splitlines():
+        name, _, value = line.partition("=")
+        if name == "VERSION_CODENAME":
+            return value.strip("\"'")
+    return ""
+
+
+def caddy_version(run: Run) -> str:
+    """The version of an installed Caddy: the package's, else what the binary says; '' without one."""
+    code, output = run(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", "caddy"])
+    if not code and output.startswith("installed "):
+        return output.split()[1]
+    if not shutil.which("caddy"):
+        return ""
+    code, output = run(["caddy", "version"])
+    return output.split()[0].lstrip("v") if not code and output.split() else ""
+
+
+def edited(run: Run, package: str, path: Path) -> bool:
+    """Whether a configuration file is a person's: present, and not as its package brought it (dpkg-query(1), Conffiles)."""
+    if not path.exists():
+        return False
+    code, output = run(["dpkg-query", "-W", "-f", "${Conffiles}", package])
+    digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    return bool(code) or digest not in output.split()
+
+
+def archives(run: Run) -> dict[str, Any]:
+    """The Debian archive that apt uses (`uri`), and its suites that apt knows."""
+    code, output = run(["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)|$(RELEASE)", "Created-By: Packages"])
+    rows = [line.split("|") for line in output.splitlines() if line.count("|") == 2] if not code else []
+    debian = [(uri.rstrip("/"), suite) for label, uri, suite in rows if label in ("Debian", "Debian Backports")]
+    if not debian:
+        debian = configured_archives(run)
+    return {"uri": debian[0][0], "suites": sorted({suite for _, suite in debian})} if debian else {}
+
+
+def configured_archives(run: Run) -> list[tuple[str, str]]:
+    """The same before the first `apt-get update`, when apt does not yet know whose archive it is: the first one configured."""
+    code, output = run(["apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)", "Created-By: Packages"])
+    rows = [line.split("|") for line in output.splitlines() if line.count("|") == 1] if not code else []
+    return [(uri.rstrip("/"), suite) for uri, suite in rows if "security" not in suite]
+
+
+def lan_addresses(run: Run) -> list[str]:
+    """The host's lasting addresses on the interface of its default route, IPv4 first."""
+    found = []
+    for family in ("-4", "-6"):
+        code, output = run(["ip", "-j", family, "route", "show", "default"])
+        routes = json.loads(output or "[]") if not code else []
+        if not routes or "dev" not in routes[0]:
+            continue
+        code, output = run(["ip", "-j", family, "address", "show", "dev", routes[0]["dev"], "scope", "global"])
+        for interface in json.loads(output or "[]") if not code else []:
+            found += [a["local"] for a in interface.get("addr_info", []) if a.get("local") and not a.get("temporary") and not a.get("deprecated")]
+    return found
+
+
+class DockerConnection(http.client.HTTPConnection):
+    """HTTP over the engine's socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=5)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(5)
+        self.sock.connect(self.path)
+
+
+def containers(path: Path) -> list[dict[str, str]]:
+    """The containers of compose projects (Docker Engine API, GET /containers/json): project, service, image, state."""
+    connection = DockerConnection(str(path))
+    try:
+        connection.request("GET", "/containers/json?all=1&filters=" + quote(json.dumps({"label": ["com.docker.compose.project"]})))
+        answer = connection.getresponse()
+        listed = json.loads(answer.read()) if answer.status == 200 else []
+    except OSError:
+        return []
+    finally:
+        connection.close()
+    return [
+        {
+            "project": one["Labels"]["com.docker.compose.project"],
+            "service": one["Labels"].get("com.docker.compose.service", ""),
+            "image": one["Image"],
+            "state": one["State"],
+        }
+        for one in listed
+    ]

@@ -1,0 +1,76 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a file of the catalogue says about an app. docs/catalogue.md describes each line for a person who adds one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import values
+from .declaration import PROOF, Field, Place, anything, read
+from .mistakes import Mistakes, Refused
+
+
+def compose_service(value: object) -> dict[str, Any]:
+    """A service in Compose's own words, without what the Plan sets itself."""
+    if not isinstance(value, dict):
+        raise Refused("it is not a mapping", "a service as in a compose file")
+    for own in ("image", "ports", "networks", "restart", "container_name"):
+        if own in value:
+            raise Refused(f"{own} is set by the Plan", f"the service without {own}")
+    return value
+
+
+def folders(value: object) -> dict[str, dict[str, Any]]:
+    """Folders of the app's data directory: name -> {owner, group, mode}."""
+    if not isinstance(value, dict):
+        raise Refused("it is not a mapping", "folder names with their owner and mode")
+    taken = {}
+    for name, rights in value.items():
+        rights = rights or {}
+        unknown = set(rights) - {"owner", "group", "mode"}
+        if unknown:
+            raise Refused(f"{', '.join(sorted(unknown))} is not known", "owner, group and mode")
+        taken[values.slug(name)] = {"owner": 0, "group": 0, "mode": "0750", **rights}
+    return taken
+
+
+HEALTH = {**PROOF, "wait": Field(values.duration, 120)}
+WEBSOCKET = {"path": Field(values.path, required=True), "expects": Field(values.text, "")}
+PROXY = {
+    "max_body": Field(values.size, None),
+    "read_timeout": Field(values.duration, None),
+    "keep_streams": Field(values.duration, None),
+}
+TRUST = {"writer": Field(values.one_of("home_assistant"), required=True), "folder": Field(values.slug, required=True)}
+
+ENTRY = {
+    "title": Field(values.text, required=True),
+    "image": Field(values.image, required=True),
+    "version": Field(values.image_tag, required=True),
+    "port": Field(values.port, required=True),
+    "service": Field(compose_service, {}),
+    "services": Field(anything, {}),
+    "folders": Field(folders, {}),
+    "secrets": Field(values.many(values.environment_name), []),
+    "health": Field(anything, {}),
+    "websocket": Field(anything, None),
+    "proxy": Field(anything, {}),
+    "trust": Field(anything, None),
+}
+
+PARTS = {"health": HEALTH, "websocket": WEBSOCKET, "proxy": PROXY, "trust": TRUST}
+
+
+def read_catalogue(entries: Mapping[str, object], mistakes: Mistakes) -> dict[str, dict[str, Any]]:
+    """All catalogue files, checked: app name -> its entry with defaults."""
+    found = {}
+    for name, entry in entries.items():
+        place = Place("(catalogue)", f"app {name}")
+        taken = read(ENTRY, entry, place, mistakes)
+        for part, table in PARTS.items():
+            if taken[part] is not None:
+                taken[part] = read(table, taken[part], Place(place.host, place.entry, f"{part}."), mistakes)
+        found[name] = taken
+    return found

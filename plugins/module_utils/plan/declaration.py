@@ -1,0 +1,152 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a person may declare: one table per kind of entry, and the reader that checks an entry against its table."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import values
+from .mistakes import Mistakes, Refused
+
+PREFIX = "exposure_"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One line that may be declared. `check` returns its value as the Plan uses it or raises `Refused`."""
+
+    check: Callable[[Any], Any]
+    default: Any = None
+    required: bool = False
+
+
+def anything(value: object) -> object:
+    return value
+
+
+ACME = {
+    "email": Field(values.e_mail, ""),
+    "directory": Field(values.web_address, "https://acme-v02.api.letsencrypt.org/directory"),
+    "ca_root": Field(values.file_path, ""),
+    "challenges": Field(values.many(values.one_of("http-01", "tls-alpn-01")), ["http-01", "tls-alpn-01"]),
+    "profile": Field(values.slug, ""),
+}
+
+PROOF = {
+    "path": Field(values.path, "/"),
+    "status": Field(values.many(values.status), []),
+    "contains": Field(values.text, ""),
+}
+
+SITE = {
+    "name": Field(values.slug, required=True),
+    "hosts": Field(values.many(values.host_name), []),
+    "app": Field(values.slug, ""),
+    "upstream": Field(values.upstream, ""),
+    "proxy": Field(values.text, ""),
+    "tls": Field(values.one_of("acme", "internal"), "acme"),
+    "hsts": Field(values.duration, 0),
+    "max_body": Field(values.size, None),
+    "read_timeout": Field(values.duration, None),
+    "keep_streams": Field(values.duration, None),
+    "probe": Field(anything, None),
+}
+
+APP = {
+    "name": Field(values.slug, required=True),
+    "app": Field(values.slug, ""),
+    "version": Field(values.image_tag, ""),
+    "image": Field(values.image, ""),
+    "port": Field(values.port, 0),
+    "network": Field(values.network, ""),
+    "environment": Field(values.mapping_of(values.environment_name), {}),
+    "state": Field(values.one_of("present", "absent"), "present"),
+}
+
+HOST = {
+    "domain": Field(values.host_name, ""),
+    "proxy": Field(values.one_of("caddy"), "caddy"),
+    "acme": Field(anything, {}),
+    "sites": Field(anything, []),
+    "apps": Field(anything, []),
+    "address": Field(values.many(values.address), []),
+    "app_networks": Field(values.network, "172.30.0.0/16"),
+    "app_directory": Field(values.file_path, "/srv/exposure"),
+    "timezone": Field(values.time_zone, "Etc/UTC"),
+    "catalogue": Field(values.file_path, ""),
+    "verify": Field(anything, {}),
+    "purge": Field(values.many(values.slug), []),
+}
+
+VERIFY = {
+    "connect_to": Field(values.address, ""),
+    "from_controller": Field(values.boolean, True),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in the inventory an entry stands."""
+
+    host: str
+    entry: str = ""
+    prefix: str = ""
+
+
+def read(table: Mapping[str, Field], given: object, place: Place, mistakes: Mistakes) -> dict[str, Any]:
+    """An entry checked against its table: every line of the table with its value or default. Mistakes are added, not raised."""
+    taken: dict[str, Any] = {name: field.default for name, field in table.items()}
+    if not isinstance(given, Mapping):
+        mistakes.add(place.host, place.entry, place.prefix.rstrip("."), given, "it is not a mapping of names to values", "lines of the form name: value")
+        return taken
+    for name, value in given.items():
+        where = f"{place.prefix}{name}"
+        if name not in table:
+            near = difflib.get_close_matches(str(name), table, 1, 0.6)
+            known = f"{place.prefix}{near[0]}" if near else ", ".join(sorted(table))
+            mistakes.add(place.host, place.entry, where, value, "there is no such line", known)
+            continue
+        if value is None and not table[name].required:
+            continue
+        try:
+            taken[name] = table[name].check(value)
+        except Refused as refusal:
+            mistakes.add(place.host, place.entry, where, value, refusal.problem, refusal.write)
+    for name, field in table.items():
+        if field.required and taken[name] is None and name not in given:
+            mistakes.add(place.host, place.entry, f"{place.prefix}{name}", "(missing)", "this line is needed", f"{name}: and its value")
+    return taken
+
+
+def read_list(table: Mapping[str, Field], given: object, host: str, variable: str, mistakes: Mistakes) -> list[dict[str, Any]]:
+    """A list of entries, each read by its table; what it is called in messages is its name, or its place in the list."""
+    if not isinstance(given, list):
+        mistakes.add(host, "", variable, given, "it is not a list", f"{variable}: and entries that begin with -")
+        return []
+    found = []
+    kind = variable.removeprefix(PREFIX).rstrip("s")
+    for number, entry in enumerate(given, 1):
+        name = entry.get("name") if isinstance(entry, Mapping) else None
+        place = Place(host, f"{kind} {name}" if isinstance(name, str) else f"{kind} number {number}")
+        taken = read(table, entry, place, mistakes)
+        if taken.get("name"):
+            found.append(taken)
+    return found
+
+
+def read_host(variables: Mapping[str, object], host: str, mistakes: Mistakes) -> dict[str, Any]:
+    """All `exposure_*` variables of one host, checked. Lists hold the entries that could be read."""
+    given = {key.removeprefix(PREFIX): value for key, value in variables.items() if key.startswith(PREFIX)}
+    taken = read(HOST, given, Place(host, "", PREFIX), mistakes)
+    taken["acme"] = read(ACME, taken["acme"], Place(host, "", "exposure_acme."), mistakes)
+    taken["verify"] = read(VERIFY, taken["verify"], Place(host, "", "exposure_verify."), mistakes)
+    taken["sites"] = read_list(SITE, taken["sites"], host, "exposure_sites", mistakes)
+    taken["apps"] = read_list(APP, taken["apps"], host, "exposure_apps", mistakes)
+    for site in taken["sites"]:
+        if site["probe"] is not None:
+            site["probe"] = read(PROOF, site["probe"], Place(host, f"site {site['name']}", "probe."), mistakes)
+    return taken

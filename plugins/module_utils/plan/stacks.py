@@ -1,0 +1,70 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A declared app and its catalogue entry, made into a compose project."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .model import Stack
+from .networks import stack_network
+
+HARDENED = {"restart": "unless-stopped", "security_opt": ["no-new-privileges:true"]}
+
+
+@dataclass
+class Exposed:
+    """How an app is reached: its published port on which addresses, who may reach each, and its public URL."""
+
+    port: int
+    url: str
+    listen: list[str] = field(default_factory=list)
+    admitted: dict[str, list[str]] = field(default_factory=dict)
+
+    def admit(self, address: str, source: str) -> None:
+        """Publish on a LAN address for one source more."""
+        if address not in self.listen:
+            self.listen.append(address)
+        sources = self.admitted.setdefault(address, [])
+        if source not in sources:
+            sources.append(source)
+
+    def publish(self, stack: Stack) -> None:
+        """Write the addresses into the stack, and the addresses of its proxies into what the app is told."""
+        stack.listen = [{"address": address, "port": self.port} for address in self.listen]
+        main = stack.compose["services"][stack.app]
+        inner = main.pop("x-port")
+        main["ports"] = [f"{f'[{a}]' if ':' in a else a}:{self.port}:{inner}" for a in self.listen]
+        stack.health["url"] = f"http://{f'[{self.listen[0]}]' if ':' in self.listen[0] else self.listen[0]}:{self.port}{stack.health['path']}"
+        if stack.trust is not None:
+            stack.trust["trusted_proxies"] = list(stack.peers)
+
+
+def absent_stack(app: Mapping[str, Any], host: Mapping[str, Any]) -> Stack:
+    return Stack(app["name"], app["app"] or app["name"], "absent", app["name"] in host["purge"], f"{host['app_directory']}/{app['name']}")
+
+
+def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mapping[str, Any], exposed: Exposed) -> Stack:
+    """The compose project of an app, before its addresses are known (`Exposed.publish` adds them)."""
+    directory = f"{host['app_directory']}/{app['name']}"
+    version = app["version"] or entry["version"]
+    network = app["network"] or stack_network(host["app_networks"], app["name"])
+    stack = Stack(app["name"], app["app"], "present", False, directory, version, network=network, secrets=list(entry["secrets"]))
+    main = {"image": f"{app['image'] or entry['image']}:{version}", **HARDENED, **copy.deepcopy(entry["service"]), "x-port": entry["port"]}
+    main["environment"] = {**main.get("environment", {}), **{key: value.replace("$", "$$") for key, value in app["environment"].items()}}
+    services = {app["app"]: main, **{name: {**HARDENED, **service} for name, service in entry["services"].items()}}
+    # A bridge of a fixed name and network: the gateway, which is the proxy's address for the app, is known before it exists.
+    stack.compose = {
+        "name": app["name"],
+        "services": services,
+        "networks": {"default": {"driver": "bridge", "ipam": {"config": [{"subnet": network}]}}},
+    }
+    stack.env = {"EXPOSURE_DATA": directory, "EXPOSURE_URL": exposed.url, "EXPOSURE_TIMEZONE": host["timezone"]}
+    stack.folders = [{"path": f"{directory}/{name}", **rights} for name, rights in entry["folders"].items()]
+    stack.health = {key: entry["health"][key] for key in ("path", "status", "contains", "wait")}
+    if entry["trust"]:
+        stack.trust = {"name": app["name"], "writer": entry["trust"]["writer"], "directory": f"{directory}/{entry['trust']['folder']}", "version": version, "external_url": exposed.url}
+    return stack

@@ -1,0 +1,142 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whether a site is served as declared, seen by a client from where this runs."""
+
+from __future__ import annotations
+
+import http.client
+import secrets
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from . import wire
+
+SIDE_BY_SIDE = 24
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One check of one name: `detail` says what was seen; for a failure also what it means."""
+
+    host: str
+    check: str
+    ok: bool
+    detail: str
+
+
+def probe(site: Mapping[str, Any], connect_to: str = "", timeout: float = 6.0) -> list[Outcome]:
+    """All checks of one probe of the Plan. A name that does not resolve or a closed port ends them early."""
+    host = str(site["host"])
+    try:
+        found = [connect_to] if connect_to else wire.addresses(host)
+    except OSError as error:
+        return [Outcome(host, "name", False, f"{host} does not resolve here ({error}): is its DNS record there?")]
+    outcomes = [Outcome(host, "name", True, ", ".join(found))]
+    for address in found:
+        outcomes += at_address(site, host, address, timeout)
+    return outcomes
+
+
+def at_address(site: Mapping[str, Any], host: str, address: str, timeout: float) -> list[Outcome]:
+    label = f" [{address}]"
+
+    def checked(name: str, check: Callable[[], str]) -> Outcome:
+        try:
+            return Outcome(host, name + label, True, check())
+        except ssl.SSLCertVerificationError as error:
+            return Outcome(host, name + label, False, f"the certificate is not valid for a client here: {error.verify_message}")
+        except (OSError, http.client.HTTPException, Wrong) as error:
+            return Outcome(host, name + label, False, str(error) or type(error).__name__)
+
+    first = checked("reachable", lambda: reachable(address, timeout))
+    if not first.ok:
+        return [first]
+    checks = {
+        "page": lambda: page(site, host, address, timeout),
+        "redirect": lambda: redirect(host, address, timeout),
+        "HTTP/2": lambda: http2(host, address, timeout),
+        "unknown name": lambda: refused(f"{secrets.token_hex(6)}.{host.partition('.')[2]}", address, timeout),
+        "no name": lambda: refused(None, address, timeout),
+    }
+    if site.get("websocket"):
+        checks["WebSocket"] = lambda: websocket(site, host, address, timeout)
+    for port in site.get("closed_ports", ()):
+        checks[f"port {port} closed"] = lambda port=port: closed(address, port, timeout)  # type: ignore[misc]
+    return [first, *(checked(name, check) for name, check in checks.items())]
+
+
+class Wrong(Exception):
+    """What was seen is not what was declared."""
+
+
+def reachable(address: str, timeout: float) -> str:
+    wire.connect(address, 443, timeout).close()
+    return "port 443 answers"
+
+
+def page(site: Mapping[str, Any], host: str, address: str, timeout: float) -> str:
+    answer = wire.fetch(wire.secure(wire.connect(address, 443, timeout), host), host, site["path"], timeout)
+    wanted: Sequence[int] = site.get("status") or ()
+    if answer.status not in wanted if wanted else answer.status >= 500:
+        hint = {502: ": the app does not answer the proxy", 400: ": does the app trust the proxy?"}.get(answer.status, "")
+        raise Wrong(f"{site['path']} answers {answer.status} instead of {' or '.join(map(str, wanted)) or 'a page'}{hint}")
+    if site.get("contains") and site["contains"] not in answer.body:
+        raise Wrong(f"{site['path']} answers {answer.status}, but without the text {site['contains']!r}: is it another app?")
+    return f"{answer.status}, certificate valid for {host}"
+
+
+def redirect(host: str, address: str, timeout: float) -> str:
+    answer = wire.fetch(wire.connect(address, 80, timeout), host, "/probe?x=1", timeout)
+    target = answer.headers.get("location", "")
+    if answer.status not in (301, 307, 308) or target != f"https://{host}/probe?x=1":
+        raise Wrong(f"http://{host} is not sent to https: {answer.status} {target}")
+    return f"{answer.status} to https"
+
+
+def http2(host: str, address: str, timeout: float) -> str:
+    if not wire.speaks_http2(address, 443, host, timeout):
+        raise Wrong("HTTP/2 is not offered")
+    return "agreed by ALPN"
+
+
+def refused(name: str | None, address: str, timeout: float) -> str:
+    if wire.presented(address, 443, name, timeout) is not None:
+        raise Wrong(f"a client that asks for {name or 'no name'} is shown a certificate")
+    return "handshake refused"
+
+
+def websocket(site: Mapping[str, Any], host: str, address: str, timeout: float) -> str:
+    wanted = site["websocket"]
+    answer = wire.upgrade(wire.secure(wire.connect(address, 443, timeout), host), host, wanted["path"], timeout, wanted.get("expects", ""))
+    if answer.status != 101:
+        raise Wrong(f"{wanted['path']} answers {answer.status} instead of 101 Switching Protocols")
+    if wanted.get("expects") and wanted["expects"] not in answer.body:
+        raise Wrong(f"{wanted['path']} is a WebSocket, but does not say {wanted['expects']!r}")
+    return "101 Switching Protocols"
+
+
+def closed(address: str, port: int, timeout: float) -> str:
+    if wire.is_open(address, port, min(timeout, 2.0)):
+        raise Wrong(f"port {port} of {address} is open: the app can be reached past the proxy")
+    return "closed"
+
+
+def probe_all(sites: Sequence[Mapping[str, Any]], connect_to: str = "", timeout: float = 6.0, wait: float = 0.0) -> list[Outcome]:
+    """All sites side by side. Those that fail are tried again for up to `wait` seconds, so that a certificate may still arrive."""
+    deadline = time.monotonic() + wait
+    results: dict[int, list[Outcome]] = {}
+    open_ones = list(range(len(sites)))
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        while open_ones:
+            for number, outcomes in zip(open_ones, pool.map(lambda n: probe(sites[n], connect_to, timeout), open_ones), strict=True):
+                results[number] = outcomes
+            open_ones = [n for n in open_ones if not all(outcome.ok for outcome in results[n])]
+            if open_ones and time.monotonic() + 1 > deadline:
+                break
+            if open_ones:
+                time.sleep(1)
+    return [outcome for number in sorted(results) for outcome in results[number]]

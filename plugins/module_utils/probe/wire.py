@@ -1,0 +1,109 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One connection at a time, as a client makes it: names, TCP, TLS, HTTP/1.1, WebSocket. Standard library only."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import socket
+import ssl
+from dataclasses import dataclass, field
+
+BODY_READ = 262_144
+"""Bytes of a page that are looked at."""
+
+
+def addresses(name: str) -> list[str]:
+    """What this machine's resolver says of a name, IPv6 and IPv4, without repeats. Raises OSError."""
+    return list(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)))
+
+
+def connect(address: str, port: int, timeout: float) -> socket.socket:
+    """A TCP connection to an address. Raises OSError."""
+    return socket.create_connection((address, port), timeout=timeout)
+
+
+def is_open(address: str, port: int, timeout: float) -> bool:
+    """Whether something accepts connections there. No answer within the time counts as closed."""
+    try:
+        connect(address, port, timeout).close()
+    except OSError:
+        return False
+    return True
+
+
+def secure(raw: socket.socket, name: str | None, verify: bool = True) -> ssl.SSLSocket:
+    """TLS over a connection, for a name (None: without SNI), with HTTP/2 offered. Raises ssl.SSLError or OSError; closes `raw` then."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["h2", "http/1.1"] if not verify else ["http/1.1"])
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    try:
+        return context.wrap_socket(raw, server_hostname=name)
+    except BaseException:
+        raw.close()
+        raise
+
+
+def presented(address: str, port: int, name: str | None, timeout: float) -> bytes | None:
+    """The certificate that is shown to a client which asks for a name or for none: DER, or None when the handshake is refused."""
+    try:
+        with secure(connect(address, port, timeout), name, verify=False) as tls:
+            return tls.getpeercert(binary_form=True)
+    except (ssl.SSLError, ConnectionError, TimeoutError):
+        return None
+
+
+def speaks_http2(address: str, port: int, name: str, timeout: float) -> bool:
+    """Whether HTTP/2 is agreed on by ALPN."""
+    with secure(connect(address, port, timeout), name, verify=False) as tls:
+        return tls.selected_alpn_protocol() == "h2"
+
+
+@dataclass
+class Page:
+    """An HTTP answer: its status, headers in lower case, and the first part of its body as text."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+
+
+def fetch(channel: socket.socket, host: str, path: str, timeout: float) -> Page:
+    """GET over an open connection. Redirects are not followed. Raises OSError or http.client.HTTPException."""
+    channel.settimeout(timeout)
+    connection = http.client.HTTPConnection(host, timeout=timeout)
+    connection.sock = channel
+    connection.request("GET", path, headers={"Host": host, "User-Agent": "homeserver.exposure", "Connection": "close"})
+    answer = connection.getresponse()
+    body = answer.read(BODY_READ).decode(errors="replace")
+    headers = {key.lower(): value for key, value in answer.getheaders()}
+    connection.close()
+    return Page(answer.status, headers, body)
+
+
+def upgrade(channel: socket.socket, host: str, path: str, timeout: float, expects: str = "") -> Page:
+    """Ask for a WebSocket (RFC 6455, section 4.1). The body is the first frame's text, where one is expected."""
+    channel.settimeout(timeout)
+    key = base64.b64encode(os.urandom(16)).decode()
+    lines = (f"GET {path} HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}")
+    channel.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+    received = b""
+    while b"\r\n\r\n" not in received and len(received) < 65536:
+        piece = channel.recv(4096)
+        if not piece:
+            break
+        received += piece
+    head, _, rest = received.partition(b"\r\n\r\n")
+    words = head.split(b"\r\n")[0].split()
+    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    while status == 101 and expects and expects.encode() not in rest and len(rest) < 65536:
+        piece = channel.recv(4096)
+        if not piece:
+            break
+        rest += piece
+    channel.close()
+    return Page(status, {}, rest.decode(errors="replace"))

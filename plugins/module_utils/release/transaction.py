@@ -1,0 +1,299 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Trees of configuration, changed as a transaction: staged, validated, switched, reloaded, probed; else put back.
+
+Three names decide what serves. `releases/<time>-<digest>` is a whole tree and is never edited. `current` names the last release that
+was proven; a boot starts from it. `live`, in /run, is what the running service reads: its unit points it at `current` each time it
+starts, and a transaction points it at the new release for a reload. So a run that is killed anywhere leaves a boot with the last good
+release, and the next run finds `live` or `current` not where it wants them and completes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from .tree import File, Tree, differences, found
+
+KEPT = 3
+"""Releases kept besides the current one, for a person to look back at."""
+
+
+class Failure(Exception):
+    """The transaction did not happen: the message says what failed, what serves now, and what to do."""
+
+
+class Host(Protocol):
+    """What a transaction needs of the machine."""
+
+    def run(self, command: Sequence[str]) -> tuple[int, str]:
+        """Run a command: (exit code, output and errors together)."""
+
+    def listening(self) -> set[int]:
+        """TCP ports that something listens on."""
+
+
+@dataclass
+class Change:
+    """One tree on its way: what stands there now and what is to stand there."""
+
+    tree: Tree
+    before: dict[str, File]
+    diff: list[dict[str, str]]
+    previous: Path | None
+    staged: Path | None = None
+    switched: bool = False
+
+    @property
+    def root(self) -> Path:
+        return Path(self.tree.root)
+
+
+@dataclass
+class Transaction:
+    """Bring a list of trees to what is wanted, all or none. `step` is told before each step; tests end the process there."""
+
+    host: Host
+    step: Callable[[str], None] = lambda name: None
+    patience: float = 15.0
+    pause: float = 0.2
+    changes: list[Change] = field(default_factory=list)
+
+    def look(self, trees: Sequence[Tree]) -> list[Change]:
+        """The trees that differ from what is on disk and serving; nothing is touched."""
+        self.changes = []
+        for tree in trees:
+            current = resolved(Path(tree.root) / "current")
+            before = found(current) if current else {}
+            diff = differences(tree, before)
+            if diff or self.unsettled(tree, current):
+                self.changes.append(Change(tree, before, diff, current))
+        return self.changes
+
+    def unsettled(self, tree: Tree, current: Path | None) -> bool:
+        """The files are right, but the service does not run, or runs what a killed transaction left."""
+        if tree.state == "absent":
+            return Path(tree.root).exists()
+        if current is None:
+            return True
+        if tree.live and tree.unit and resolved(Path(tree.live)) != current:
+            return True
+        return bool(tree.unit) and not self.active(tree.unit)
+
+    def carry_out(self, trees: Sequence[Tree]) -> list[Change]:
+        """Do it. Returns the trees that changed; raises `Failure` with every tree as it was before."""
+        with contextlib.ExitStack() as locks:
+            for root in sorted({tree.root for tree in trees if tree.state == "present"}):
+                locks.enter_context(locked(Path(root)))
+            changes = self.look(trees)
+            present = [change for change in changes if change.tree.state == "present"]
+            try:
+                for change in present:
+                    self.stage(change)
+                for change in present:
+                    self.validate(change)
+                for change in present:
+                    self.switch(change)
+            except BaseException:
+                for change in reversed(present):
+                    self.put_back(change)
+                raise
+            for change in present:
+                self.commit(change)
+        for change in changes:
+            if change.tree.state == "absent":
+                self.step("remove")
+                remove(change.root)
+        return changes
+
+    def stage(self, change: Change) -> None:
+        """Write the whole tree beside the live one."""
+        self.step("stage")
+        releases = change.root / "releases"
+        for left in releases.glob(".staging-*"):
+            shutil.rmtree(left)
+        directory = releases / f".staging-{secrets.token_hex(4)}"
+        change.staged = directory
+        try:
+            directory.mkdir(mode=0o755)
+            for file in change.tree.files:
+                write(directory, file)
+                self.step(f"write {file.path}")
+            final = releases / f"{time.strftime('%Y%m%dT%H%M%S')}-{change.tree.digest}-{secrets.token_hex(2)}"
+            directory.rename(final)
+            change.staged = final
+            sync(releases)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                size = sum(len(file.content) for file in change.tree.files)
+                raise Failure(
+                    f"The disk is full: {size} bytes could not be written below {change.root}. What was served before is untouched. "
+                    f"Make room on that file system and run again."
+                ) from error
+            raise Failure(f"The new files could not be written below {change.root}: {error}. What was served before is untouched.") from error
+        except LookupError as error:
+            raise Failure(f"The new files below {change.root} need an owner or a group that this host does not have: {error}.") from error
+
+    def validate(self, change: Change) -> None:
+        self.step("validate")
+        if not change.tree.validate:
+            return
+        command = [word.replace("{tree}", str(change.staged)) for word in change.tree.validate]
+        code, output = self.host.run(command)
+        if code:
+            raise Failure(f"The new files for {change.root} were refused by '{' '.join(command)}'. What was served before is untouched.\n{output.strip()}")
+
+    def switch(self, change: Change) -> None:
+        """Make the service serve the staged tree, and see that it does. `current` keeps naming the last good one until it does."""
+        assert change.staged is not None
+        tree, unit = change.tree, change.tree.unit
+        if not unit:
+            return
+        running = self.active(unit)
+        if not running and change.previous:
+            # Start from the last good release first, so that only what is new is on trial.
+            running = self.systemctl("start", unit) == ""
+        change.switched = True
+        if not running:
+            self.step("first")
+            link(change.root / "current", change.staged)
+            self.demand(change, "start")
+        else:
+            if tree.live:
+                self.step("live")
+                link(Path(tree.live), change.staged)
+            self.step("reload")
+            self.demand(change, "reload-or-restart")
+        self.step("probe")
+        self.probe(change)
+
+    def demand(self, change: Change, verb: str) -> None:
+        trouble = self.systemctl(verb, change.tree.unit)
+        if trouble:
+            journal = self.host.run(["journalctl", "--no-pager", "-q", "-o", "cat", "-n", "12", "-u", change.tree.unit])[1]
+            raise Failure(f"{change.tree.unit} did not accept the new files.\n{trouble}\n{journal}".strip())
+
+    def probe(self, change: Change) -> None:
+        """The unit is active and listens where it should, within `patience` seconds."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            missing = sorted(set(change.tree.listens) - self.host.listening())
+            active = self.active(change.tree.unit)
+            if active and not missing:
+                return
+            if time.monotonic() > deadline:
+                what = f"does not listen on port {', '.join(map(str, missing))}" if active else "is not running"
+                raise Failure(f"With the new files, {change.tree.unit} {what}.")
+            time.sleep(self.pause)
+
+    def put_back(self, change: Change) -> None:
+        """The files and the process as they were."""
+        root, tree = change.root, change.tree
+        if change.switched:
+            if change.previous:
+                link(root / "current", change.previous)
+                if tree.live:
+                    link(Path(tree.live), change.previous)
+                if self.systemctl("reload-or-restart", tree.unit):
+                    self.systemctl("restart", tree.unit)
+            else:
+                self.systemctl("stop", tree.unit)
+                (root / "current").unlink(missing_ok=True)
+                if tree.live:
+                    Path(tree.live).unlink(missing_ok=True)
+        if change.staged and change.staged.exists():
+            shutil.rmtree(change.staged, ignore_errors=True)
+
+    def commit(self, change: Change) -> None:
+        """From here on a boot starts from the new release."""
+        assert change.staged is not None
+        self.step("commit")
+        link(change.root / "current", change.staged)
+        if change.tree.live:
+            link(Path(change.tree.live), change.root / "current")
+        self.step("prune")
+        releases = sorted((p for p in (change.root / "releases").iterdir() if p != change.staged), key=lambda p: p.name)
+        for old in releases[: max(0, len(releases) - KEPT)]:
+            shutil.rmtree(old)
+
+    def active(self, unit: str) -> bool:
+        return self.host.run(["systemctl", "is-active", "--quiet", unit])[0] == 0
+
+    def systemctl(self, verb: str, unit: str) -> str:
+        """'' when systemd did it, else what it said."""
+        code, output = self.host.run(["systemctl", verb, unit])
+        return (output.strip() or f"systemctl {verb} {unit} ended with {code}") if code else ""
+
+
+def resolved(path: Path) -> Path | None:
+    """Where a link leads at last, or None where that does not exist."""
+    with contextlib.suppress(OSError, RuntimeError):
+        return path.resolve(strict=True)
+    return None
+
+
+def link(name: Path, target: Path) -> None:
+    """Point a link at a target in one step that survives a power loss."""
+    name.parent.mkdir(parents=True, exist_ok=True)
+    temporary = name.with_name(f".{name.name}.{secrets.token_hex(4)}")
+    temporary.symlink_to(os.path.relpath(target, name.parent) if target.is_relative_to(name.parent) else target)
+    temporary.replace(name)
+    sync(name.parent)
+
+
+def sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write(directory: Path, file: File) -> None:
+    """One file of a staged tree, with its final owner and mode before its content is there."""
+    path = directory / file.path
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(file.content)
+        out.flush()
+        os.fsync(out.fileno())
+    shutil.chown(path, file.owner, file.group)
+    path.chmod(file.mode)
+
+
+@contextlib.contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """One transaction on a root at a time; a second one waits."""
+    try:
+        (root / "releases").mkdir(mode=0o755, parents=True, exist_ok=True)
+        descriptor = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise Failure(f"{root} could not be made: {error}. Nothing was changed.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove(root: Path) -> None:
+    """A tree that is no longer wanted, with all its releases."""
+    (root / "current").unlink(missing_ok=True)
+    shutil.rmtree(root, ignore_errors=False)
+
+
+def summary(changes: Sequence[Change]) -> dict[str, Any]:
+    """What a module returns of a transaction."""
+    return {"changed": bool(changes), "trees": [change.tree.root for change in changes], "diff": [entry for change in changes for entry in change.diff]}
+
+
