@@ -27,6 +27,10 @@ options:
     description: Address to connect to in place of what the names resolve to here.
     type: str
     default: ""
+  roots:
+    description: PEM file on this host whose certificates are trusted besides the system's.
+    type: path
+    default: ""
   timeout:
     description: Seconds that one connection may take.
     type: float
@@ -61,11 +65,12 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.homeserver.exposure.plugins.module_utils.probe.site import probe_all
+from ansible_collections.homeserver.exposure.plugins.module_utils.probe.site import View, probe_all
 
 ARGUMENTS = {
     "sites": {"type": "list", "elements": "dict", "required": True},
     "connect_to": {"type": "str", "default": ""},
+    "roots": {"type": "path", "default": ""},
     "timeout": {"type": "float", "default": 6},
     "wait": {"type": "float", "default": 0},
 }
@@ -73,7 +78,8 @@ ARGUMENTS = {
 
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    outcomes = probe_all(module.params["sites"], module.params["connect_to"], module.params["timeout"], module.params["wait"])
+    view = View(module.params["connect_to"], module.params["timeout"], module.params["roots"])
+    outcomes = probe_all(module.params["sites"], view, module.params["wait"])
     failures = [f"{outcome.host}: {outcome.check}: {outcome.detail}" for outcome in outcomes if not outcome.ok]
     module.exit_json(changed=False, outcomes=[asdict(outcome) for outcome in outcomes], failures=failures)
 

@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import importlib.util
 import json
+import re
 import shutil
 import socket
 from collections.abc import Callable, Sequence
@@ -29,7 +30,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
     docker = bool(shutil.which("docker"))
     compose = any((root / folder.lstrip("/") / "docker-compose").exists() for folder in COMPOSE_PLUGIN)
     caddy = caddy_version(run)
-    archive = archives(run) if not (docker and compose and caddy) or release == "trixie" and caddy.startswith("2.6") else {}
+    archive = archives(run, release) if not (docker and compose and caddy) or release == "trixie" and caddy.startswith("2.6") else {}
     return {
         "release": release,
         "caddy": caddy,
@@ -82,21 +83,15 @@ def edited(run: Run, package: str, path: Path) -> bool:
     return bool(code) or digest not in output.split()
 
 
-def archives(run: Run) -> dict[str, Any]:
-    """The Debian archive that apt uses (`uri`), and its suites that apt knows."""
-    code, output = run(["apt-get", "indextargets", "--format", "$(LABEL)|$(REPO_URI)|$(RELEASE)", "Created-By: Packages"])
-    rows = [line.split("|") for line in output.splitlines() if line.count("|") == 2] if not code else []
-    debian = [(uri.rstrip("/"), suite) for label, uri, suite in rows if label in ("Debian", "Debian Backports")]
-    if not debian:
-        debian = configured_archives(run)
-    return {"uri": debian[0][0], "suites": sorted({suite for _, suite in debian})} if debian else {}
+def archives(run: Run, release: str) -> dict[str, Any]:
+    """The Debian archive that apt takes this release from (`uri`), and the suites it knows there (apt-get(8), --print-uris).
 
-
-def configured_archives(run: Run) -> list[tuple[str, str]]:
-    """The same before the first `apt-get update`, when apt does not yet know whose archive it is: the first one configured."""
-    code, output = run(["apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)", "Created-By: Packages"])
-    rows = [line.split("|") for line in output.splitlines() if line.count("|") == 1] if not code else []
-    return [(uri.rstrip("/"), suite) for uri, suite in rows if "security" not in suite]
+    It is asked so and not with `indextargets`, which lists nothing before the first update.
+    """
+    code, output = run(["apt-get", "--print-uris", "update"])
+    rows = re.findall(r"^'(\S+?)/+dists/(\S+)/InRelease'", output, re.MULTILINE) if not code else []
+    uris = [uri for uri, suite in rows if suite == release]
+    return {"uri": uris[0], "suites": sorted({suite for _, suite in rows})} if uris else {}
 
 
 def lan_addresses(run: Run) -> list[str]:

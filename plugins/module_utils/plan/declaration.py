@@ -84,6 +84,7 @@ HOST = {
 
 VERIFY = {
     "connect_to": Field(values.address, ""),
+    "roots": Field(values.text, ""),
     "from_controller": Field(values.boolean, True),
 }
 

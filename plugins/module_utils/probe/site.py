@@ -28,21 +28,30 @@ class Outcome:
     detail: str
 
 
-def probe(site: Mapping[str, Any], connect_to: str = "", timeout: float = 6.0) -> list[Outcome]:
+@dataclass(frozen=True)
+class View:
+    """How this client looks: the address it connects to in place of a name's, seconds for a connection, a PEM file it trusts too."""
+
+    connect_to: str = ""
+    timeout: float = 6.0
+    roots: str = ""
+
+
+def probe(site: Mapping[str, Any], view: View) -> list[Outcome]:
     """All checks of one probe of the Plan. A name that does not resolve or a closed port ends them early."""
     host = str(site["host"])
     try:
-        found = [connect_to] if connect_to else wire.addresses(host)
+        found = [view.connect_to] if view.connect_to else wire.addresses(host)
     except OSError as error:
         return [Outcome(host, "name", False, f"{host} does not resolve here ({error}): is its DNS record there?")]
     outcomes = [Outcome(host, "name", True, ", ".join(found))]
     for address in found:
-        outcomes += at_address(site, host, address, timeout)
+        outcomes += at_address(site, host, address, view)
     return outcomes
 
 
-def at_address(site: Mapping[str, Any], host: str, address: str, timeout: float) -> list[Outcome]:
-    label = f" [{address}]"
+def at_address(site: Mapping[str, Any], host: str, address: str, view: View) -> list[Outcome]:
+    label, timeout = f" [{address}]", view.timeout
 
     def checked(name: str, check: Callable[[], str]) -> Outcome:
         try:
@@ -56,14 +65,14 @@ def at_address(site: Mapping[str, Any], host: str, address: str, timeout: float)
     if not first.ok:
         return [first]
     checks = {
-        "page": lambda: page(site, host, address, timeout),
+        "page": lambda: page(site, host, address, view),
         "redirect": lambda: redirect(host, address, timeout),
         "HTTP/2": lambda: http2(host, address, timeout),
         "unknown name": lambda: refused(f"{secrets.token_hex(6)}.{host.partition('.')[2]}", address, timeout),
         "no name": lambda: refused(None, address, timeout),
     }
     if site.get("websocket"):
-        checks["WebSocket"] = lambda: websocket(site, host, address, timeout)
+        checks["WebSocket"] = lambda: websocket(site, host, address, view)
     for port in site.get("closed_ports", ()):
         checks[f"port {port} closed"] = lambda port=port: closed(address, port, timeout)  # type: ignore[misc]
     return [first, *(checked(name, check) for name, check in checks.items())]
@@ -78,8 +87,13 @@ def reachable(address: str, timeout: float) -> str:
     return "port 443 answers"
 
 
-def page(site: Mapping[str, Any], host: str, address: str, timeout: float) -> str:
-    answer = wire.fetch(wire.secure(wire.connect(address, 443, timeout), host), host, site["path"], timeout)
+def verified(host: str, address: str, view: View) -> ssl.SSLSocket:
+    """A TLS connection whose certificate is right for the name."""
+    return wire.secure(wire.connect(address, 443, view.timeout), host, roots=view.roots)
+
+
+def page(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
+    answer = wire.fetch(verified(host, address, view), host, site["path"], view.timeout)
     wanted: Sequence[int] = site.get("status") or ()
     if answer.status not in wanted if wanted else answer.status >= 500:
         hint = {502: ": the app does not answer the proxy", 400: ": does the app trust the proxy?"}.get(answer.status, "")
@@ -109,9 +123,9 @@ def refused(name: str | None, address: str, timeout: float) -> str:
     return "handshake refused"
 
 
-def websocket(site: Mapping[str, Any], host: str, address: str, timeout: float) -> str:
+def websocket(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
     wanted = site["websocket"]
-    answer = wire.upgrade(wire.secure(wire.connect(address, 443, timeout), host), host, wanted["path"], timeout, wanted.get("expects", ""))
+    answer = wire.upgrade(verified(host, address, view), host, wanted["path"], view.timeout, wanted.get("expects", ""))
     if answer.status != 101:
         raise Wrong(f"{wanted['path']} answers {answer.status} instead of 101 Switching Protocols")
     if wanted.get("expects") and wanted["expects"] not in answer.body:
@@ -125,14 +139,14 @@ def closed(address: str, port: int, timeout: float) -> str:
     return "closed"
 
 
-def probe_all(sites: Sequence[Mapping[str, Any]], connect_to: str = "", timeout: float = 6.0, wait: float = 0.0) -> list[Outcome]:
+def probe_all(sites: Sequence[Mapping[str, Any]], view: View, wait: float = 0.0) -> list[Outcome]:
     """All sites side by side. Those that fail are tried again for up to `wait` seconds, so that a certificate may still arrive."""
     deadline = time.monotonic() + wait
     results: dict[int, list[Outcome]] = {}
     open_ones = list(range(len(sites)))
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         while open_ones:
-            for number, outcomes in zip(open_ones, pool.map(lambda n: probe(sites[n], connect_to, timeout), open_ones), strict=True):
+            for number, outcomes in zip(open_ones, pool.map(lambda n: probe(sites[n], view), open_ones), strict=True):
                 results[number] = outcomes
             open_ones = [n for n in open_ones if not all(outcome.ok for outcome in results[n])]
             if open_ones and time.monotonic() + 1 > deadline:

@@ -34,9 +34,12 @@ def is_open(address: str, port: int, timeout: float) -> bool:
     return True
 
 
-def secure(raw: socket.socket, name: str | None, verify: bool = True) -> ssl.SSLSocket:
-    """TLS over a connection, for a name (None: without SNI), with HTTP/2 offered. Raises ssl.SSLError or OSError; closes `raw` then."""
+def secure(raw: socket.socket, name: str | None, verify: bool = True, roots: str = "") -> ssl.SSLSocket:
+    """TLS over a connection, for a name (None: without SNI). `roots` is a PEM file that is trusted besides the system's store; without
+    `verify` any certificate is taken, and HTTP/2 is offered too. Raises ssl.SSLError or OSError; closes `raw` then."""
     context = ssl.create_default_context()
+    if roots:
+        context.load_verify_locations(roots)
     context.set_alpn_protocols(["h2", "http/1.1"] if not verify else ["http/1.1"])
     if not verify:
         context.check_hostname = False
