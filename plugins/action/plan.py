@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.homeserver.exposure.plugins.module_utils.plan.declaration import PREFIX
 from ansible_collections.homeserver.exposure.plugins.module_utils.plan.make import Inventory, make
 from ansible_collections.homeserver.exposure.plugins.module_utils.plan.mistakes import InventoryRefused

@@ -53,7 +53,6 @@ backups:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.homeserver.exposure.plugins.module_utils.apps.files import Unknown
 from ansible_collections.homeserver.exposure.plugins.module_utils.apps.settings import settle
 from ansible_collections.homeserver.exposure.plugins.module_utils.release.machine import Machine

@@ -64,7 +64,6 @@ failures:
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.homeserver.exposure.plugins.module_utils.probe.site import View, probe_all
 
 ARGUMENTS = {

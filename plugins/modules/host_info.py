@@ -39,7 +39,6 @@ ansible_facts:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.homeserver.exposure.plugins.module_utils.host.look import look
 
 
@@ -47,7 +46,9 @@ def main() -> None:
     module = AnsibleModule({}, supports_check_mode=True)
 
     def run(command: list[str]) -> tuple[int, str]:
-        code, output, _errors = module.run_command(list(command), environ_update={"LC_ALL": "C"}, handle_exceptions=False) if module.get_bin_path(command[0]) else (127, "", "")
+        code, output, _errors = (
+            module.run_command(list(command), environ_update={"LC_ALL": "C"}, handle_exceptions=False) if module.get_bin_path(command[0]) else (127, "", "")
+        )
         return code, output
 
     module.exit_json(changed=False, ansible_facts={"homeserver_host": look(run)})

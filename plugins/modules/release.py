@@ -121,7 +121,6 @@ trees:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.homeserver.exposure.plugins.module_utils.release.machine import Machine
 from ansible_collections.homeserver.exposure.plugins.module_utils.release.transaction import Failure, Transaction, summary
 from ansible_collections.homeserver.exposure.plugins.module_utils.release.tree import File, Tree

@@ -1,0 +1,66 @@
+# Two commands do all the set-up themselves on a fresh Debian machine, as root: `make demo` and `make test`.
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+BED := molecule/internet
+INVENTORY := $(BED)/inventory
+PLAYBOOK := ansible-playbook -i $(INVENTORY)
+LINK := .cache/collections/ansible_collections/homeserver/exposure
+
+.PHONY: help setup demo demo-down test lint unit scenario coverage-of-needs bench build docs clean
+
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
+
+$(VENV)/.done: requirements-dev.txt
+	@echo "Setting up Python packages ..."
+	@python3 -m venv $(VENV) 2>/dev/null || { apt-get update -q && apt-get install -qy python3-venv && python3 -m venv $(VENV); }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(LINK):
+	@mkdir -p $(dir $@) && ln -sfn ../../../.. $@
+
+setup: $(VENV)/.done $(LINK)  ## Python packages and the collection's own path
+
+demo: setup  ## The internet in a box, with two real Home Assistants in it, proven from a phone
+	@echo "Making an internet in a box: some ten minutes the first time, then seconds ..."
+	@ansible-playbook -i localhost, $(BED)/create.yml
+	@$(PLAYBOOK) $(BED)/prepare.yml
+	@$(PLAYBOOK) playbooks/site.yml
+	@echo; echo "It keeps running. Look around: 'docker exec -it phone curl https://home.casa.example/', and end it with 'make demo-down'."
+
+demo-down: setup  ## End the demo
+	@ansible-playbook -i localhost, $(BED)/destroy.yml
+
+test: setup lint unit scenario coverage-of-needs  ## Everything that must hold
+
+lint: setup  ## Style and types
+	yamllint --strict .
+	ruff check .
+	ruff format --check .
+	mypy plugins/module_utils
+	ansible-lint --offline
+
+unit: setup  ## What can be told without a machine
+	@apt-get -q update >/dev/null
+	pytest tests/unit tests/integration --junit-xml=.cache/unit.xml
+
+scenario: setup  ## The whole path on the internet in a box
+	molecule test -s caddy
+
+coverage-of-needs: setup  ## Which requirement is proven by which test
+	@python tests/coverage_of_needs.py
+
+bench: setup  ## Timings, as ratios, over a running demo
+	python benchmarks/run.py
+
+docs: setup  ## Tables of the roles' options in their README files
+	python docs/tables.py
+
+build: setup  ## The archive for Galaxy
+	ansible-galaxy collection build --force --output-path .cache/dist
+
+clean: demo-down  ## Forget images, environment and results
+	rm -rf .cache $(BED)/.cache $(VENV)

@@ -1,0 +1,118 @@
+"""The internet in a box, as tests use it: its hosts, its inventory, and a run of a playbook over it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import testinfra
+import yaml
+
+from plugins.module_utils.plan.make import Inventory, make
+
+ROOT = Path(__file__).resolve().parents[1]
+INVENTORY = ROOT / "molecule" / "internet" / "inventory"
+BIN = Path(sys.executable).parent
+PHONE = {"4": "198.51.100.50", "6": "2001:db8:1::50"}
+LAPTOP = {"4": "192.168.77.1", "6": "2001:db8:77::20"}
+"""What home sees of the laptop: over IPv4 it comes back in through the router (hairpin NAT)."""
+
+
+def host(name: str) -> Any:
+    return testinfra.get_host(f"docker://{name}")
+
+
+@functools.cache
+def ansible_inventory(path: Path = INVENTORY) -> dict[str, Any]:
+    listed = subprocess.run([BIN / "ansible-inventory", "-i", path, "--list"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return dict(json.loads(listed))
+
+
+@functools.cache
+def plan() -> dict[str, Any]:
+    """The Plan of the bed's inventory: what the tests hold the world against."""
+    listed = ansible_inventory()
+    variables = listed["_meta"]["hostvars"]
+    catalogue = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "roles/apps/catalogue").glob("*.yml")}
+    found = {"home": {"release": "trixie", "addresses": ["192.168.77.10"]}, "attic": {"release": "bookworm", "addresses": ["192.168.77.11"]}}
+    groups = {name: tuple(group for group in listed if name in listed[group].get("hosts", ())) for name in variables}
+    hosts = {
+        name: Inventory({k: v for k, v in vars_.items() if k.startswith("exposure_")}, groups[name], found.get(name, {})) for name, vars_ in variables.items()
+    }
+    return dataclasses.asdict(make(hosts, catalogue))
+
+
+def sites() -> list[dict[str, Any]]:
+    """The probes of the Plan: one for each public name."""
+    return list(plan()["probes"])
+
+
+def curl(client: str, url: str, *options: str) -> Any:
+    """curl on a client: an object with `.rc`, `.stdout` and `.stderr`. Bounded in time."""
+    words = " ".join(f"'{option}'" for option in options)
+    return host(client).run(f"curl -sS --max-time 15 {words} '{url}'")
+
+
+def whoami(client: str, name: str, *options: str) -> dict[str, Any]:
+    """What the app whoami says it received."""
+    answer = curl(client, f"https://{name}/api", *options)
+    assert answer.rc == 0, answer.stderr
+    return dict(json.loads(answer.stdout))
+
+
+def eventually(check: Callable[[], Any], seconds: float = 30, pause: float = 0.5) -> Any:
+    """The first true answer of a check, or its last one after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (answer := check()) and time.monotonic() < deadline:
+        time.sleep(pause)
+    return answer
+
+
+@dataclasses.dataclass
+class Run:
+    """A finished run of a playbook."""
+
+    code: int
+    output: str
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """Tasks that changed something, by host, from the recap."""
+        rows = [line for line in self.output.splitlines() if " changed=" in line and " unreachable=" in line]
+        return {line.split()[0]: int(line.split("changed=")[1].split()[0]) for line in rows}
+
+
+def playbook(name: str, *options: str, inventory: Path = INVENTORY) -> Run:
+    """Run a playbook of the collection over the bed."""
+    done = subprocess.run(
+        [BIN / "ansible-playbook", "-i", inventory, ROOT / "playbooks" / f"{name}.yml", *options],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"},
+        timeout=900,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout)
+
+
+def inventory_with(folder: Path, **changes: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of the bed's inventory in which the variables of some hosts (or of `all`) were changed by functions."""
+    copy = folder / "inventory"
+    shutil.copytree(INVENTORY, copy)
+    for name, change in changes.items():
+        path = copy / ("group_vars" if name == "all" else "host_vars") / f"{name}.yml"
+        variables = yaml.safe_load(path.read_text()) if path.exists() else {}
+        change(variables)
+        path.write_text(yaml.safe_dump(variables))
+    return copy
