@@ -8,7 +8,7 @@ INVENTORY := $(BED)/inventory
 PLAYBOOK := ansible-playbook -i $(INVENTORY)
 LINK := .cache/collections/ansible_collections/homeserver/exposure
 
-.PHONY: help setup demo demo-down test lint unit scenario coverage-of-needs bench build docs clean
+.PHONY: help setup demo demo-down test lint unit scenario coverage-of-needs bench build clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -55,9 +55,6 @@ coverage-of-needs: setup  ## Which requirement is proven by which test
 
 bench: setup  ## Timings, as ratios, over a running demo
 	python benchmarks/run.py
-
-docs: setup  ## Tables of the roles' options in their README files
-	python docs/tables.py
 
 build: setup  ## The archive for Galaxy
 	ansible-galaxy collection build --force --output-path .cache/dist
