@@ -69,7 +69,15 @@ def by_item(sites: int, folder: Path) -> tuple[float, int]:
     stacks = [
         {
             "name": f"item{n}",
-            "compose": {"services": {"whoami": {"image": "docker.io/traefik/whoami:v1.11.0", "ports": [f"127.0.0.1:{8300 + n}:8080"], "environment": {"WHOAMI_PORT_NUMBER": "8080"}}}},
+            "compose": {
+                "services": {
+                    "whoami": {
+                        "image": "docker.io/traefik/whoami:v1.11.0",
+                        "ports": [f"127.0.0.1:{8300 + n}:8080"],
+                        "environment": {"WHOAMI_PORT_NUMBER": "8080"},
+                    }
+                }
+            },
         }
         for n in range(STACKS)
     ]

@@ -106,6 +106,14 @@ def playbook(name: str, *options: str, inventory: Path = INVENTORY) -> Run:
     return Run(done.returncode, done.stdout)
 
 
+def add_group(inventory: Path, group: str, host: str) -> None:
+    """Put a host of a copied inventory into a group."""
+    path = inventory / "hosts.yml"
+    hosts = yaml.safe_load(path.read_text())
+    hosts["all"]["children"].setdefault(group, {"hosts": {}})["hosts"][host] = {}
+    path.write_text(yaml.safe_dump(hosts))
+
+
 def inventory_with(folder: Path, **changes: Callable[[dict[str, Any]], None]) -> Path:
     """A copy of the bed's inventory in which the variables of some hosts (or of `all`) were changed by functions."""
     copy = folder / "inventory"

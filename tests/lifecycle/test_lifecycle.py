@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.bed import ROOT, curl, eventually, host, inventory_with, playbook
+from tests.bed import ROOT, add_group, curl, eventually, host, inventory_with, playbook
 
 UPDATE = """
 import os, signal, sys
@@ -203,6 +203,59 @@ def test_twenty_reloads_keep_websockets_open_and_lose_next_to_nothing() -> None:
     assert set(seen["reasons"]) <= {"RemoteDisconnected on a new connection"}
     assert seen["lost"] <= seen["requests"] * 0.005
     assert seen["websockets_open"] == seen["websockets"] == 4
+
+
+@pytest.mark.proves("R31")
+@pytest.mark.parametrize("challenge", ["http-01", "tls-alpn-01"])
+def test_a_certificate_comes_by_the_challenge_that_was_chosen(challenge: str, tmp_path: Path) -> None:
+    def chosen(variables: dict[str, Any]) -> None:
+        variables["exposure_acme"]["challenges"] = [challenge]
+
+    def one_more(variables: dict[str, Any]) -> None:
+        variables["exposure_sites"].append({"name": "later", "hosts": [name], "app": "whoami"})
+
+    name = f"{challenge}.bench.casa.example"
+    began = host("home").run("date '+%Y-%m-%d %H:%M:%S'").stdout.strip()
+    run = playbook("site", inventory=inventory_with(tmp_path, all=chosen, home=one_more))
+    assert run.code == 0, run.output
+    log = host("home").run(f"journalctl -u caddy -o cat --no-pager --since '{began}'").stdout
+    tried = {json.loads(line).get("challenge_type") for line in log.splitlines() if "trying to solve challenge" in line and name in line}
+    assert tried == {challenge}
+
+
+@pytest.mark.proves("B01", "R53")
+def test_the_proof_fails_and_says_why_when_an_app_is_down() -> None:
+    host("home").run("docker stop -t 1 whoami-whoami-1")
+    run = playbook("verify", "-e", "verify_wait=0")
+    assert run.code != 0
+    assert "from phone: who.casa.example: page" in run.output and "502" in run.output
+    assert "from the controller: who.casa.example" in run.output
+    assert "home.casa.example: page" not in run.output
+    host("home").run("docker start whoami-whoami-1")
+    assert eventually(lambda: playbook("verify").code == 0, 30)
+
+
+@pytest.mark.proves("R12", "R43")
+def test_debian_12_carries_a_proxy_too_with_the_caddy_that_it_has(tmp_path: Path) -> None:
+    def twelve(variables: dict[str, Any]) -> None:
+        variables["exposure_sites"][0]["proxy"] = "home"
+        variables["exposure_sites"].append({"name": "twelve", "hosts": ["twelve.casa.example"], "app": "whoami", "proxy": "attic", "tls": "internal"})
+
+    inventory = inventory_with(tmp_path, attic=twelve)
+    add_group(inventory, "proxy", "attic")
+    run = playbook("site", "--skip-tags", "verify", inventory=inventory)
+    assert run.code == 0, run.output
+    assert host("attic").run("caddy version").stdout.startswith("2.6")
+    options = ("-k", "--resolve", "twelve.casa.example:443:192.168.77.11", "-H", "X-Forwarded-For: 1.2.3.4", "-H", "Forwarded: for=1.2.3.4")
+    seen = eventually(lambda: json.loads(curl("laptop", "https://twelve.casa.example/api", *options).stdout or "{}"), 20)
+    assert seen["headers"]["X-Forwarded-For"] == ["192.168.77.20"]
+    assert "1.2.3.4" not in str(seen)
+    refused = host("laptop").run("openssl s_client -connect 192.168.77.11:443 -servername nobody.casa.example </dev/null 2>&1").stdout
+    assert "no peer certificate available" in refused
+    off = playbook("remove", "--limit", "attic", inventory=inventory)
+    assert off.code == 0, off.output
+    again = playbook("site")
+    assert again.code == 0, again.output
 
 
 @pytest.mark.proves("R41", "R57")
