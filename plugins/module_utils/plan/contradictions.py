@@ -27,20 +27,41 @@ def check_names(routes: Sequence[Route], hosts: Mapping[str, Any], mistakes: Mis
         first = sites.setdefault((route.proxy, name), route)
         same_twice = first is not route and first.host != route.host and first.site["hosts"] == route.site["hosts"]
         if first is not route:
-            mistakes.add(route.host, where, "name", name, f"{first.host} declares a site of this name too", THROUGH_GROUP if same_twice else "a name of its own for each site")
+            mistakes.add(
+                route.host,
+                where,
+                "name",
+                name,
+                f"{first.host} declares a site of this name too",
+                THROUGH_GROUP if same_twice else "a name of its own for each site",
+            )
         if same_twice:
             continue
         for host_name in route.site["hosts"]:
             owner = owners.setdefault(host_name, route)
             if owner is not route:
-                mistakes.add(route.host, where, "hosts", host_name, f"the name belongs to site {owner.site['name']} of {owner.host} already", "each name in one site only")
+                mistakes.add(
+                    route.host,
+                    where,
+                    "hosts",
+                    host_name,
+                    f"the name belongs to site {owner.site['name']} of {owner.host} already",
+                    "each name in one site only",
+                )
             elif route.site["hosts"].count(host_name) > 1:
                 mistakes.add(route.host, where, "hosts", host_name, "the name stands there twice", "each name once")
     for route in routes:
         host, _, port = route.site["upstream"].partition("://")[2].rpartition(":")
         itself = host in ("127.0.0.1", "localhost", "[::1]", *(f"[{a}]" if ":" in a else a for a in hosts[route.proxy]["address"]))
         if host in owners or (itself and port in ("80", "443")):
-            mistakes.add(route.host, f"site {route.site['name']}", "upstream", route.site["upstream"], "it leads back to the proxy itself", "the address and port of the application, such as http://192.168.1.20:8080")
+            mistakes.add(
+                route.host,
+                f"site {route.site['name']}",
+                "upstream",
+                route.site["upstream"],
+                "it leads back to the proxy itself",
+                "the address and port of the application, such as http://192.168.1.20:8080",
+            )
 
 
 def check_stacks(plan: Plan, mistakes: Mistakes) -> None:
@@ -49,7 +70,14 @@ def check_stacks(plan: Plan, mistakes: Mistakes) -> None:
         for number, stack in enumerate(its.stacks):
             for other in its.stacks[:number]:
                 if stack.name == other.name:
-                    mistakes.add(host, f"app {stack.name}", "name", stack.name, "the app is declared twice on this host", "one entry, or a name of its own for the second: {name: second, app: " + stack.app + "}")
+                    mistakes.add(
+                        host,
+                        f"app {stack.name}",
+                        "name",
+                        stack.name,
+                        "the app is declared twice on this host",
+                        "one entry, or a name of its own for the second: {name: second, app: " + stack.app + "}",
+                    )
                 elif stack.network and other.network and overlap(stack.network, other.network):
                     free = stack_network("172.31.0.0/16", stack.name)
                     mistakes.add(host, f"app {stack.name}", "network", stack.network, f"app {other.name} uses this network", f"network: {free}")
@@ -62,11 +90,20 @@ def check_ports(plan: Plan, found: Mapping[str, Mapping[str, Any]], mistakes: Mi
         for stack in its.stacks:
             for port in {entry["port"] for entry in stack.listen}:
                 if port in users:
-                    mistakes.add(host, f"app {stack.name}", "port", port, f"{users[port]} uses this port of {host} already", f"port: {next(p for p in range(port + 1, 65536) if p not in users)}")
+                    mistakes.add(
+                        host,
+                        f"app {stack.name}",
+                        "port",
+                        port,
+                        f"{users[port]} uses this port of {host} already",
+                        f"port: {next(p for p in range(port + 1, 65536) if p not in users)}",
+                    )
                 users.setdefault(port, f"app {stack.name}")
         for listener in found[host].get("listening", []):
             port, process = listener["port"], listener["process"]
             if port in users and process not in OUR_PROCESSES.get(port, {"docker-proxy"}) and listener["address"] not in ("::1",):
                 who = users[port] if users[port] == "the proxy" else f"its {users[port]}"
                 cure = f"stop {process}, or move it to another port" if users[port] == "the proxy" else f"another port for the app, such as port: {port + 1}"
-                mistakes.add(host, "" if users[port] == "the proxy" else users[port], "port", port, f"{process} listens on this port of {host}, and {who} needs it", cure)
+                mistakes.add(
+                    host, "" if users[port] == "the proxy" else users[port], "port", port, f"{process} listens on this port of {host}, and {who} needs it", cure
+                )

@@ -97,7 +97,14 @@ def join(hosts: dict[str, dict[str, Any]], inventory: Mapping[str, Inventory], a
             where = f"site {site['name']}"
             proxy = choose_proxy(site, name, proxies, hosts, mistakes)
             if bool(site["app"]) == bool(site["upstream"]):
-                mistakes.add(name, where, "app", site["app"] or "(missing)", "a site needs an app or an upstream, and not both", "app: home_assistant or upstream: http://192.168.1.20:8080")
+                mistakes.add(
+                    name,
+                    where,
+                    "app",
+                    site["app"] or "(missing)",
+                    "a site needs an app or an upstream, and not both",
+                    "app: home_assistant or upstream: http://192.168.1.20:8080",
+                )
                 continue
             if not site["hosts"] and not default_hosts(site, host):
                 mistakes.add(name, where, "hosts", "(missing)", "the site has no name, and none can be made of exposure_domain", "hosts: [home.example.org]")
@@ -107,7 +114,9 @@ def join(hosts: dict[str, dict[str, Any]], inventory: Mapping[str, Inventory], a
                 app = entries.setdefault(site["app"], implied_app(site["app"]))
                 app["app"] = app["app"] or app["name"]
                 if app["state"] == "absent":
-                    mistakes.add(name, where, "app", site["app"], "the app is declared state: absent", "the site without this app, or the app with state: present")
+                    mistakes.add(
+                        name, where, "app", site["app"], "the app is declared state: absent", "the site without this app, or the app with state: present"
+                    )
                     continue
             if proxy:
                 routes.append(Route(site, name, proxy, app))
@@ -115,7 +124,14 @@ def join(hosts: dict[str, dict[str, Any]], inventory: Mapping[str, Inventory], a
         for app in host["apps"]:
             app["app"] = app["app"] or app["name"]
             if app["app"] not in apps and app["state"] != "absent":
-                mistakes.add(name, f"app {app['name']}", "app", app["app"], "the catalogue has no such app", "one of " + ", ".join(sorted(apps)) + ", or an upstream of your own")
+                mistakes.add(
+                    name,
+                    f"app {app['name']}",
+                    "app",
+                    app["app"],
+                    "the catalogue has no such app",
+                    "one of " + ", ".join(sorted(apps)) + ", or an upstream of your own",
+                )
     return [route for route in routes if route.app is None or route.app["app"] in apps]
 
 
@@ -131,14 +147,28 @@ def choose_proxy(site: dict[str, Any], host: str, proxies: list[str], hosts: Map
     if site["proxy"]:
         if site["proxy"] in proxies:
             return str(site["proxy"])
-        mistakes.add(host, f"site {site['name']}", "proxy", site["proxy"], "it is not a host of the group proxy", " or ".join(proxies) or "a host, and put that host into the group proxy")
+        mistakes.add(
+            host,
+            f"site {site['name']}",
+            "proxy",
+            site["proxy"],
+            "it is not a host of the group proxy",
+            " or ".join(proxies) or "a host, and put that host into the group proxy",
+        )
         return ""
     if host in proxies:
         return host
     if len(proxies) == 1:
         return proxies[0]
     problem = "there are several proxies to choose from" if proxies else "no host carries a proxy"
-    mistakes.add(host, f"site {site['name']}", "proxy", "(missing)", problem, "proxy: " + " or ".join(proxies) if proxies else "a group proxy with one host in the inventory")
+    mistakes.add(
+        host,
+        f"site {site['name']}",
+        "proxy",
+        "(missing)",
+        problem,
+        "proxy: " + " or ".join(proxies) if proxies else "a group proxy with one host in the inventory",
+    )
     return ""
 
 
@@ -147,7 +177,9 @@ def lan_addresses(name: str, hosts: Mapping[str, Any], inventory: Mapping[str, I
     return list(hosts[name]["address"] or inventory[name].found.get("addresses", []))
 
 
-def add_proxies(plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], routes: list[Route], apps: Mapping[str, Any], mistakes: Mistakes) -> None:
+def add_proxies(
+    plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], routes: list[Route], apps: Mapping[str, Any], mistakes: Mistakes
+) -> None:
     for name in sorted({*proxies_of(inventory, hosts), *(route.proxy for route in routes)}):
         host, found = hosts[name], inventory[name].found
         release = found.get("release") or engines.NEWEST_TESTED
@@ -155,17 +187,33 @@ def add_proxies(plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, In
             mistakes.add(name, "", "(Debian release)", release, "this release is not supported for a proxy", "a host with Debian 12 (bookworm) or 13 (trixie)")
             continue
         if found.get("caddyfile_edited") and not found.get("caddy_released"):
-            mistakes.add(name, "", "/etc/caddy/Caddyfile", "(a configuration of your own)", "Caddy already serves it, and would not any more", "its sites into exposure_sites; then move the file to /etc/caddy/Caddyfile.before")
+            mistakes.add(
+                name,
+                "",
+                "/etc/caddy/Caddyfile",
+                "(a configuration of your own)",
+                "Caddy already serves it, and would not any more",
+                "its sites into exposure_sites; then move the file to /etc/caddy/Caddyfile.before",
+            )
         own = [route for route in routes if route.proxy == name]
         asked = [(engines.KEEP_STREAMS, f"site {r.site['name']}", "keep_streams", r.site["keep_streams"], r.host) for r in own if r.site["keep_streams"]]
         if host["acme"]["profile"]:
             asked.append((engines.ACME_PROFILE, "", "exposure_acme.profile", host["acme"]["profile"], name))
         wished = [engines.KEEP_STREAMS] if any(r.app and apps[r.app["app"]]["websocket"] for r in own) else []
-        source, version = engines.choose(release, str(found.get("caddy", "")), max([feature.since for feature, *_ in asked] + [w.since for w in wished], default=(2, 6)))
+        source, version = engines.choose(
+            release, str(found.get("caddy", "")), max([feature.since for feature, *_ in asked] + [w.since for w in wished], default=(2, 6))
+        )
         for feature, site, place, value, asker in asked:
             if feature.since > version:
                 needed, had = (".".join(map(str, v)) for v in (feature.since, version))
-                mistakes.add(asker, site, place, value, f"to {feature.what}, Caddy {needed} is needed; {name} ({release}) has {had}", "the site without this line, or a proxy on Debian 13 (trixie)")
+                mistakes.add(
+                    asker,
+                    site,
+                    place,
+                    value,
+                    f"to {feature.what}, Caddy {needed} is needed; {name} ({release}) has {had}",
+                    "the site without this line, or a proxy on Debian 13 (trixie)",
+                )
         sites = [proxy_site(route, hosts, inventory, apps, version, mistakes) for route in sorted(own, key=lambda r: str(r.site["name"]))]
         plan.hosts[name].proxy = Proxy("caddy", source, list(version), sites, dict(host["acme"]))
         plan.hosts[name].openings = [Opening(80, "tcp"), Opening(443, "tcp"), Opening(443, "udp")]
@@ -173,7 +221,9 @@ def add_proxies(plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, In
         plan.certificates += [{"name": site.hosts[0], "hosts": site.hosts, "kind": site.issuer, "proxy": name} for site in sites]
 
 
-def proxy_site(route: Route, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], apps: Mapping[str, Any], version: tuple[int, int], mistakes: Mistakes) -> ProxySite:
+def proxy_site(
+    route: Route, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], apps: Mapping[str, Any], version: tuple[int, int], mistakes: Mistakes
+) -> ProxySite:
     site = route.site
     if route.app:
         entry = apps[route.app["app"]]
@@ -202,12 +252,21 @@ def app_endpoint(route: Route, hosts: Mapping[str, Any], inventory: Mapping[str,
     found = pair(lan_addresses(route.host, hosts, inventory), lan_addresses(route.proxy, hosts, inventory))
     if not found:
         lacking = next((name for name in (route.host, route.proxy) if not lan_addresses(name, hosts, inventory)), route.host)
-        mistakes.add(lacking, f"site {route.site['name']}", "exposure_address", "(missing)", f"{route.proxy} must reach {route.host}, and no address of one family is known for both", "exposure_address: 192.168.1.20 (the host's address on the home network)")
+        mistakes.add(
+            lacking,
+            f"site {route.site['name']}",
+            "exposure_address",
+            "(missing)",
+            f"{route.proxy} must reach {route.host}, and no address of one family is known for both",
+            "exposure_address: 192.168.1.20 (the host's address on the home network)",
+        )
         return f"127.0.0.1:{port}"
     return f"[{found[0]}]:{port}" if ":" in found[0] else f"{found[0]}:{port}"
 
 
-def add_stacks(plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], routes: list[Route], apps: Mapping[str, Any], mistakes: Mistakes) -> None:
+def add_stacks(
+    plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], routes: list[Route], apps: Mapping[str, Any], mistakes: Mistakes
+) -> None:
     for name, host in hosts.items():
         for app in host["apps"]:
             if app["state"] == "absent":
@@ -236,7 +295,7 @@ def add_stacks(plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, Inv
 
 def add_probes(plan: Plan, routes: list[Route], apps: Mapping[str, Any]) -> None:
     for route in routes:
-        entry = apps[route.app["app"]] if route.app else {"health": {"path": "/", "status": [], "contains": ""}, "websocket": None}
+        entry: Mapping[str, Any] = apps[route.app["app"]] if route.app else {"health": {"path": "/", "status": [], "contains": ""}, "websocket": None}
         proof = route.site["probe"] or entry["health"]
         closed = [published_port(route.app, apps)] if route.app else []
         for host_name in route.site["hosts"]:

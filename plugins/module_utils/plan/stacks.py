@@ -66,5 +66,11 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
     stack.folders = [{"path": f"{directory}/{name}", **rights} for name, rights in entry["folders"].items()]
     stack.health = {key: entry["health"][key] for key in ("path", "status", "contains", "wait")}
     if entry["trust"]:
-        stack.trust = {"name": app["name"], "writer": entry["trust"]["writer"], "directory": f"{directory}/{entry['trust']['folder']}", "version": version, "external_url": exposed.url}
+        stack.trust = {
+            "name": app["name"],
+            "writer": entry["trust"]["writer"],
+            "directory": f"{directory}/{entry['trust']['folder']}",
+            "version": version,
+            "external_url": exposed.url,
+        }
     return stack
