@@ -49,13 +49,17 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     `exposure_purge`. Raises `InventoryRefused` with all mistakes."""
     mistakes = Mistakes()
     apps = read_catalogue(catalogue, mistakes)
+    sound = not mistakes.found
     hosts = {name: read_host(host.variables, name, mistakes) for name, host in inventory.items()}
+    if not sound:  # without the catalogue, what is said of apps would be guessed
+        raise InventoryRefused(mistakes)
+    proxies = proxies_of(inventory, hosts)
     if remove:
         take_off(hosts)
-    routes = join(hosts, inventory, apps, mistakes)
+    routes = join(hosts, proxies, apps, mistakes)
     plan = Plan({name: HostPlan() for name in hosts}, {}, [], [])
-    check_names(routes, hosts, mistakes)
-    add_proxies(plan, hosts, inventory, routes, apps, mistakes)
+    check_names(routes, {name: lan_addresses(name, hosts, inventory) for name in hosts}, mistakes)
+    add_proxies(plan, hosts, inventory, proxies, routes, apps, mistakes)
     add_stacks(plan, hosts, inventory, routes, apps, mistakes)
     check_stacks(plan, mistakes)
     check_ports(plan, {name: host.found for name, host in inventory.items()}, mistakes)
@@ -87,43 +91,23 @@ def proxies_of(inventory: Mapping[str, Inventory], hosts: Mapping[str, dict[str,
     return grouped or (declaring if len(declaring) == 1 else [])
 
 
-def join(hosts: dict[str, dict[str, Any]], inventory: Mapping[str, Inventory], apps: Mapping[str, Any], mistakes: Mistakes) -> list[Route]:
+def join(hosts: dict[str, dict[str, Any]], proxies: list[str], apps: Mapping[str, Any], mistakes: Mistakes) -> list[Route]:
     """Every site with its proxy and its app. What a site leaves out is filled in here."""
-    proxies = proxies_of(inventory, hosts)
     routes = []
     for name, host in hosts.items():
-        entries = {app["name"]: app for app in host["apps"]}
+        entries = apps_by_name(name, host, mistakes)
         for site in host["sites"]:
             where = f"site {site['name']}"
-            proxy = choose_proxy(site, name, proxies, hosts, mistakes)
-            if bool(site["app"]) == bool(site["upstream"]):
-                mistakes.add(
-                    name,
-                    where,
-                    "app",
-                    site["app"] or "(missing)",
-                    "a site needs an app or an upstream, and not both",
-                    "app: home_assistant or upstream: http://192.168.1.20:8080",
-                )
-                continue
-            if not site["hosts"] and not default_hosts(site, host):
+            proxy = "" if mistakes.about(name, where, "proxy") else choose_proxy(site, name, proxies, mistakes)
+            app = app_of(site, name, entries, mistakes)
+            if not site["hosts"] and not mistakes.about(name, where, "hosts") and not default_hosts(site, host):
                 mistakes.add(name, where, "hosts", "(missing)", "the site has no name, and none can be made of exposure_domain", "hosts: [home.example.org]")
-                continue
-            app = None
-            if site["app"]:
-                app = entries.setdefault(site["app"], implied_app(site["app"]))
-                app["app"] = app["app"] or app["name"]
-                if app["state"] == "absent":
-                    mistakes.add(
-                        name, where, "app", site["app"], "the app is declared state: absent", "the site without this app, or the app with state: present"
-                    )
-                    continue
-            if proxy:
-                routes.append(Route(site, name, proxy, app))
+            if proxy and site["hosts"]:
+                routes.append(Route(site, name, proxy, app if app and app["app"] in apps else None))
         host["apps"] = list(entries.values())
         for app in host["apps"]:
             app["app"] = app["app"] or app["name"]
-            if app["app"] not in apps and app["state"] != "absent":
+            if app["app"] not in apps and app["state"] != "absent" and not mistakes.about(name, f"app {app['name']}", "app"):
                 mistakes.add(
                     name,
                     f"app {app['name']}",
@@ -132,7 +116,37 @@ def join(hosts: dict[str, dict[str, Any]], inventory: Mapping[str, Inventory], a
                     "the catalogue has no such app",
                     "one of " + ", ".join(sorted(apps)) + ", or an upstream of your own",
                 )
-    return [route for route in routes if route.app is None or route.app["app"] in apps]
+    return routes
+
+
+def app_of(site: dict[str, Any], host: str, entries: dict[str, dict[str, Any]], mistakes: Mistakes) -> dict[str, Any] | None:
+    """The app that a site names, entered where it stands in no list; None for a site with an upstream, or with a mistake here."""
+    where = f"site {site['name']}"
+    if mistakes.about(host, where, "app", "upstream"):
+        return None
+    if bool(site["app"]) == bool(site["upstream"]):
+        cure = "app: home_assistant or upstream: http://192.168.1.20:8080"
+        mistakes.add(host, where, "app", site["app"] or "(missing)", "a site needs an app or an upstream, and not both", cure)
+        return None
+    if not site["app"]:
+        return None
+    app = entries.setdefault(site["app"], implied_app(site["app"]))
+    app["app"] = app["app"] or app["name"]
+    if app["state"] == "absent":
+        cure = "the site without this app, or the app with state: present"
+        mistakes.add(host, where, "app", site["app"], "the app is declared state: absent", cure)
+        return None
+    return app
+
+
+def apps_by_name(name: str, host: Mapping[str, Any], mistakes: Mistakes) -> dict[str, dict[str, Any]]:
+    """The entries of `exposure_apps` of one host, each name once."""
+    entries: dict[str, dict[str, Any]] = {}
+    for app in host["apps"]:
+        if entries.setdefault(app["name"], app) is not app:
+            cure = f"one entry, or a name of its own for the second: {{name: second, app: {app['app'] or app['name']}}}"
+            mistakes.add(name, f"app {app['name']}", "name", app["name"], "the app is declared twice on this host", cure)
+    return entries
 
 
 def default_hosts(site: dict[str, Any], host: dict[str, Any]) -> bool:
@@ -142,7 +156,7 @@ def default_hosts(site: dict[str, Any], host: dict[str, Any]) -> bool:
     return bool(site["hosts"])
 
 
-def choose_proxy(site: dict[str, Any], host: str, proxies: list[str], hosts: Mapping[str, Any], mistakes: Mistakes) -> str:
+def choose_proxy(site: dict[str, Any], host: str, proxies: list[str], mistakes: Mistakes) -> str:
     """The proxy that a site names, else the one on its own host, else the only one; '' and a mistake where there is none."""
     if site["proxy"]:
         if site["proxy"] in proxies:
@@ -178,9 +192,17 @@ def lan_addresses(name: str, hosts: Mapping[str, Any], inventory: Mapping[str, I
 
 
 def add_proxies(
-    plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], routes: list[Route], apps: Mapping[str, Any], mistakes: Mistakes
+    plan: Plan,
+    hosts: Mapping[str, Any],
+    inventory: Mapping[str, Inventory],
+    proxies: list[str],
+    routes: list[Route],
+    apps: Mapping[str, Any],
+    mistakes: Mistakes,
 ) -> None:
-    for name in sorted({*proxies_of(inventory, hosts), *(route.proxy for route in routes)}):
+    """The proxy of each host that carries one, or that an earlier run gave one: what is declared no more is served no more."""
+    released = [name for name, host in inventory.items() if host.found.get("caddy_released")]
+    for name in sorted({*proxies, *released}):
         host, found = hosts[name], inventory[name].found
         release = found.get("release") or engines.NEWEST_TESTED
         if release not in engines.PACKAGED:
