@@ -31,6 +31,9 @@ def companions(value: object) -> dict[str, dict[str, Any]]:
     """The other services of an app, such as its database: name -> a service as in a compose file, image included."""
     if not isinstance(value, dict) or not all(isinstance(service, dict) for service in value.values()):
         raise Refused("it is not a mapping of services", "names of services, each with a service as in a compose file")
+    for own in ("ports", "networks", "container_name"):
+        if any(own in service for service in value.values()):
+            raise Refused(f"{own} is set by the Plan, and for the app alone", f"services without {own}")
     return {values.slug(name): service for name, service in value.items()}
 
 
@@ -95,5 +98,7 @@ def read_catalogue(entries: Mapping[str, object], mistakes: Mistakes) -> dict[st
         for part, table in PARTS.items():
             if taken[part] is not None:
                 taken[part] = read(table, taken[part], Place(place.host, place.entry, f"{part}."), mistakes)
+        if name in taken["services"]:
+            mistakes.add(place.host, place.entry, "services", name, "a service has the name of the app", "another name, such as database")
         found[name] = taken
     return found
