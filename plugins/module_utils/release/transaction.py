@@ -106,6 +106,8 @@ class Transaction:
             held.enter_context(umask(0o022))
             for root in sorted(tree.root for tree in trees if tree.state == "present"):
                 held.enter_context(locked(Path(root)))
+            for tree in trees:
+                tidy(tree)
             changes = self.look(trees)
             present = [change for change in changes if change.tree.state == "present"]
             try:
@@ -137,8 +139,6 @@ class Transaction:
         """Write the whole tree beside the live one."""
         self.step("stage")
         releases = change.root / "releases"
-        for left in releases.glob(".staging-*"):
-            shutil.rmtree(left)
         directory = releases / f".staging-{secrets.token_hex(4)}"
         change.staged = directory
         try:
@@ -296,11 +296,29 @@ def leads_to(link: Path) -> Path | None:
     return None
 
 
+def beside(name: Path) -> Path:
+    """Where the next target of a link is prepared."""
+    return name.with_name(f".{name.name}.new")
+
+
+def tidy(tree: Tree) -> None:
+    """Take away what a killed run was in the middle of, even where nothing else is to be done: it may hold secrets."""
+    root = Path(tree.root)
+    try:
+        for left in (root / "releases").glob(".staging-*"):
+            shutil.rmtree(left)
+        for name in (root / "current", Path(tree.live)) if tree.live else (root / "current",):
+            if beside(name).is_symlink():
+                beside(name).unlink()
+    except OSError as error:
+        raise Failure(f"What an earlier run left below {root} could not be taken away: {error}. What was served before is untouched.") from error
+
+
 def link(name: Path, target: Path) -> None:
     """Point a link at a target in one step that survives a power loss."""
     name.parent.mkdir(parents=True, exist_ok=True)
-    temporary = name.with_name(f".{name.name}.new")
-    temporary.unlink(missing_ok=True)  # a run that was killed just here left it
+    temporary = beside(name)
+    temporary.unlink(missing_ok=True)
     temporary.symlink_to(os.path.relpath(target, name.parent) if target.is_relative_to(name.parent) else target)
     temporary.replace(name)
     sync(name.parent)
@@ -359,10 +377,10 @@ def remove(tree: Tree) -> None:
         strange = sorted(entry.name for entry in root.iterdir() if entry.name not in OWN)
         if strange:
             raise Failure(f"{root} is not removed: it holds {', '.join(strange[:5])}, which no release put there. Look at it, and remove it yourself.")
-        (root / "current").unlink(missing_ok=True)
-        shutil.rmtree(root)
         if tree.live and Path(tree.live).is_symlink():
             Path(tree.live).unlink()
+        (root / "current").unlink(missing_ok=True)
+        shutil.rmtree(root)
     except OSError as error:
         raise Failure(f"{root} could not be removed: {error}. Run again when that is repaired.") from error
 
