@@ -27,5 +27,5 @@ class Machine:
             return 126, f"{command[0]} cannot be run on this host: {error}"
         return done.returncode, done.stdout + done.stderr
 
-    def listening(self) -> set[int]:
-        return {listener.port for listener in listeners(with_process=False)}
+    def listening(self) -> list[int]:
+        return [listener.port for listener in listeners(with_process=False)]

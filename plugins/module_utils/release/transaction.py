@@ -18,7 +18,8 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +28,9 @@ from .tree import File, Tree, differences, found
 
 KEPT = 3
 """Releases kept besides the current one, for a person to look back at."""
+
+CLOSING = 2.0
+"""Seconds in which the sockets of a configuration that was taken back are to close."""
 
 OWN = ("releases", "current", ".current.new", "lock")
 """What a root holds; nothing else is ever removed with it."""
@@ -42,8 +46,8 @@ class Host(Protocol):
     def run(self, command: Sequence[str]) -> tuple[int, str]:
         """Run a command: (exit code, output and errors together)."""
 
-    def listening(self) -> set[int]:
-        """TCP ports that something listens on."""
+    def listening(self) -> Collection[int]:
+        """TCP ports that something listens on, once for each socket."""
 
 
 @dataclass
@@ -57,6 +61,7 @@ class Change:
     staged: Path | None = None
     switched: bool = False
     committed: bool = False
+    sockets: Counter[int] = field(default_factory=Counter)
 
     @property
     def root(self) -> Path:
@@ -95,7 +100,7 @@ class Transaction:
         # It must lead there by way of `current`: a link to the release itself is a trial, or a way back, that did not end.
         if leads_to(Path(tree.live)) != Path(tree.root) / "current":
             return True
-        return not self.active(tree.unit) or not set(tree.listens) <= self.host.listening()
+        return not self.active(tree.unit) or not set(tree.listens) <= set(self.host.listening())
 
     def carry_out(self, trees: Sequence[Tree]) -> list[Change]:
         """Do it. Returns the trees that changed; raises `Failure` with every tree as it was before."""
@@ -182,6 +187,7 @@ class Transaction:
         if not running and change.previous:
             # Start from the last good release first, so that only what is new is on trial.
             running = self.systemctl("start", unit) == ""
+        change.sockets = Counter(self.host.listening())
         change.switched = True
         if not running:
             self.step("first")
@@ -206,7 +212,7 @@ class Transaction:
         """The unit is active and listens where it should, within `patience` seconds."""
         deadline = time.monotonic() + self.patience
         while True:
-            missing = sorted(set(change.tree.listens) - self.host.listening())
+            missing = sorted(set(change.tree.listens) - set(self.host.listening()))
             active = self.active(change.tree.unit)
             if active and not missing:
                 return
@@ -238,13 +244,25 @@ class Transaction:
         link(live, previous)
         self.step("reload back")
         trouble = self.systemctl("reload-or-restart", unit)
-        if trouble or not self.active(unit):
+        if trouble or not self.active(unit) or self.more_sockets(change):
             trouble = self.systemctl("restart", unit)
         if trouble or not self.active(unit):
             return f"The previous files of {change.root} are back, but {unit} does not run with them either: see 'journalctl -u {unit}'. {trouble}".strip()
         self.step("settle back")
         link(live, change.root / "current")
         return f"The previous files of {change.root} are back, and {unit} serves them."
+
+    def more_sockets(self, change: Change) -> bool:
+        """Whether more sockets listen than before the switch, and do not close soon.
+
+        Caddy 2.6 that refuses a reload, because one port is taken, goes on listening on the others, and answers there with what it refused.
+        """
+        deadline = time.monotonic() + min(self.patience, CLOSING)
+        while Counter(self.host.listening()) - change.sockets:
+            if time.monotonic() > deadline:
+                return True
+            time.sleep(self.pause)
+        return False
 
     def serve_nothing(self, change: Change) -> str:
         (change.root / "current").unlink(missing_ok=True)

@@ -184,7 +184,7 @@ def test_a_service_that_does_not_listen_any_more_is_not_called_fine(host: System
     release(host, host.tree("one"))
     host.become("web", True, "deaf")
     assert release(host, host.tree("one"))
-    assert host.listening() == {80}
+    assert host.listening() == [80]
 
 
 def test_a_release_deleted_by_hand_is_made_again(host: Systemd) -> None:
@@ -248,6 +248,16 @@ def test_a_release_that_does_not_serve_is_undone_in_files_and_process(host: Syst
     assert picture(host.folder) == before
     host.boot("web")
     assert host.loaded() == "listen 80\none\n"
+
+
+def test_sockets_that_a_refused_reload_left_open_are_closed_by_a_restart_and_only_then(host: Systemd) -> None:
+    release(host, host.tree("one"))
+    for text, restarts in (("not reloadable", 0), ("not reloadable leaky", 1)):
+        seen = len(host.changing_commands())
+        with pytest.raises(Failure, match="are back, and web serves them"):
+            release(host, host.tree(text))
+        assert host.changing_commands()[seen:].count("systemctl restart web") == restarts
+        assert host.listening() == [80] and host.loaded() == "listen 80\none\n"
 
 
 def test_a_failed_first_release_leaves_nothing_running_and_nothing_for_a_boot(host: Systemd) -> None:
