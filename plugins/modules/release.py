@@ -21,7 +21,7 @@ attributes:
     description: Nothing is written or run, also on a host where the service is not installed.
   diff_mode:
     support: full
-    description: Shows each file that differs. The content of a file marked secret never shows.
+    description: Shows each file that differs. The content of a file that is marked secret, or that others may not read by its mode, never shows.
   idempotent:
     support: full
     description: A tree that is on disk and served as wanted is left alone.
@@ -37,12 +37,12 @@ options:
         type: path
         required: true
       state:
-        description: Whether the tree is to be there. With V(absent), the root is removed; stop its service first.
+        description: Whether the tree is to be there. With V(absent), the root is removed, unless it holds what no release put there; stop its service first.
         type: str
         choices: [present, absent]
         default: present
       live:
-        description: Link below C(/run) that the service reads. Its unit must point it at C(current) whenever it starts.
+        description: Link below C(/run) that the service reads; O(trees[].unit) needs it. The unit must point it at C(current) whenever it starts.
         type: path
       unit:
         description: Systemd unit that serves the tree. It is reloaded, or started where it is not running.
@@ -85,9 +85,8 @@ options:
             description: Set by the action for a secret file.
             type: str
           mode:
-            description: Permission bits, as octal digits.
+            description: Permission bits, as four octal digits. Without it V(0600) for a secret, else V(0644).
             type: str
-            default: "0644"
           owner:
             description: Owner of the file.
             type: str
@@ -123,7 +122,7 @@ trees:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homeserver.exposure.plugins.module_utils.release.machine import Machine
 from ansible_collections.homeserver.exposure.plugins.module_utils.release.transaction import Failure, Transaction, summary
-from ansible_collections.homeserver.exposure.plugins.module_utils.release.tree import File, Tree
+from ansible_collections.homeserver.exposure.plugins.module_utils.release.tree import File, Tree, mode_of
 
 FILE = {
     "path": {"type": "str", "required": True},
@@ -132,7 +131,7 @@ FILE = {
     "content": {"type": "str"},
     "secret": {"type": "bool", "default": False, "no_log": False},
     "secret_content": {"type": "str", "no_log": True},
-    "mode": {"type": "str", "default": "0644"},
+    "mode": {"type": "str"},
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
 }
@@ -150,7 +149,14 @@ TREE = {
 
 def file_of(given: dict) -> File:
     content = given["secret_content"] if given["secret"] else given["content"]
-    return File(given["path"], (content or "").encode(), int(given["mode"], 8), given["owner"], given["group"], given["secret"])
+    return File(
+        given["path"],
+        (content or "").encode(),
+        mode_of(given["mode"] or ("0600" if given["secret"] else "0644")),
+        given["owner"],
+        given["group"],
+        given["secret"],
+    )
 
 
 def tree_of(given: dict) -> Tree:

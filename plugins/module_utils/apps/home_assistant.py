@@ -80,7 +80,10 @@ def store_edits(folder: Path, trusted: Sequence[str]) -> list[Edit]:
     store = read_store(path)
     version = store.get("version")
     if not isinstance(version, int) or version > NEWEST_STORE:
-        raise Unknown(f"{path} has version {version!r}, and versions up to {NEWEST_STORE} are known. Set the trusted proxies in Home Assistant under Settings, System, Network.")
+        raise Unknown(
+            f"{path} has version {version!r}, and versions up to {NEWEST_STORE} are known. "
+            "Set the trusted proxies in Home Assistant under Settings, System, Network."
+        )
     slot = store["data"] if version == 1 else store["data"].get("stable")
     if not isinstance(slot, dict):
         raise Unknown(f"{path} has no settings under data.stable. Look at it, or move it away to have it written anew.")

@@ -70,7 +70,9 @@ def make_secrets(stack: Mapping[str, Any], directory: Path, outcome: Outcome, ch
     missing = [name for name in stack["secrets"] if name not in present]
     if not missing:
         return False
-    outcome.diff.append({"before_header": str(path), "after_header": str(path), "before": HIDDEN * len(present), "after": HIDDEN * (len(present) + len(missing))})
+    outcome.diff.append(
+        {"before_header": str(path), "after_header": str(path), "before": HIDDEN * len(present), "after": HIDDEN * (len(present) + len(missing))}
+    )
     if not check:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         present.update((name, secrets.token_urlsafe(32)) for name in missing)

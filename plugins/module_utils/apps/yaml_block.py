@@ -81,7 +81,11 @@ def replaced(text: str, key: str, node: Any, wanted: Mapping[str, Any], name: st
         raise Unknown(f"{name} keeps {key} elsewhere or on one line, and is left as it is. Put these lines there:\n{shown}")
     places = {k.value: (k, v) for k, v in node.value}
     indent = " " * node.value[0][0].start_mark.column
-    spans = [(places[e][0].start_mark.index, end_of(text, places[e][1]), lines(e, v, indent)) for e, v in wanted.items() if e in places and not equal(places[e][1], v)]
+    spans = [
+        (places[e][0].start_mark.index, end_of(text, places[e][1]), lines(e, v, indent))
+        for e, v in wanted.items()
+        if e in places and not equal(places[e][1], v)
+    ]
     added = "".join(lines(entry, value, indent) for entry, value in wanted.items() if entry not in places)
     if added:
         start = line_start(text, node.value[0][0].start_mark.index)
@@ -98,7 +102,7 @@ def line_start(text: str, index: int) -> int:
 def end_of(text: str, node: Any) -> int:
     """The end of the line on which a value ends; block sequences report the start of what follows, so step back over white space."""
     end = node.end_mark.index
-    body = text[: end] if node.id == "scalar" or node.flow_style else text[:last_leaf(node).end_mark.index]
+    body = text[:end] if node.id == "scalar" or node.flow_style else text[: last_leaf(node).end_mark.index]
     newline = text.find("\n", len(body))
     return len(text) if newline < 0 else newline + 1
 

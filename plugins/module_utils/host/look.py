@@ -20,7 +20,12 @@ from .sockets import listeners
 
 Run = Callable[[Sequence[str]], tuple[int, str]]
 
-COMPOSE_PLUGIN = ("/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins", "/usr/local/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins")
+COMPOSE_PLUGIN = (
+    "/usr/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+)
 DOCKER_SOCKET = "/run/docker.sock"
 
 
@@ -30,7 +35,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
     docker = bool(shutil.which("docker"))
     compose = any((root / folder.lstrip("/") / "docker-compose").exists() for folder in COMPOSE_PLUGIN)
     caddy = caddy_version(run)
-    archive = archives(run, release) if not (docker and compose and caddy) or release == "trixie" and caddy.startswith("2.6") else {}
+    archive = archives(run, release) if not (docker and compose and caddy) or (release == "trixie" and caddy.startswith("2.6")) else {}
     return {
         "release": release,
         "caddy": caddy,
@@ -128,8 +133,8 @@ def containers(path: Path) -> list[dict[str, str]]:
         connection.request("GET", "/containers/json?all=1&filters=" + quote(json.dumps({"label": ["com.docker.compose.project"]})))
         answer = connection.getresponse()
         listed = json.loads(answer.read()) if answer.status == 200 else []
-    except OSError:
-        return []
+    except (OSError, http.client.HTTPException, ValueError):
+        return []  # nothing answers there, or something that is no engine
     finally:
         connection.close()
     return [

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import struct
 from dataclasses import dataclass
@@ -54,10 +53,15 @@ def owners_of(inodes: set[str], proc: Path) -> dict[str, str]:
         if not process.name.isdigit():
             continue
         try:
-            for descriptor in os.scandir(process / "fd"):
-                target = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(descriptor.path))
-                if target and target[1] in inodes:
-                    owners[target[1]] = (process / "comm").read_text().strip()
+            descriptors = list((process / "fd").iterdir())
+            name = (process / "comm").read_text().strip()
         except OSError:
             continue  # the process has ended, or belongs to somebody else
+        for descriptor in descriptors:
+            try:
+                target = re.fullmatch(r"socket:\[(\d+)\]", str(descriptor.readlink()))
+            except OSError:
+                continue  # closed since: a busy proxy does that all the time
+            if target and target[1] in inodes:
+                owners[target[1]] = name
     return owners

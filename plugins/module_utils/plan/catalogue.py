@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from . import values
 from .declaration import PROOF, Field, Place, anything, read
 from .mistakes import Mistakes, Refused
+
+MODE = re.compile(r"0[0-7]{3}\Z")
 
 
 def compose_service(value: object) -> dict[str, Any]:
@@ -19,6 +22,30 @@ def compose_service(value: object) -> dict[str, Any]:
     for own in ("image", "ports", "networks", "restart", "container_name"):
         if own in value:
             raise Refused(f"{own} is set by the Plan", f"the service without {own}")
+    if not isinstance(value.get("environment", {}), dict):
+        raise Refused("its environment is not a mapping", "environment: {NAME: value}")
+    return value
+
+
+def companions(value: object) -> dict[str, dict[str, Any]]:
+    """The other services of an app, such as its database: name -> a service as in a compose file, image included."""
+    if not isinstance(value, dict) or not all(isinstance(service, dict) for service in value.values()):
+        raise Refused("it is not a mapping of services", "names of services, each with a service as in a compose file")
+    for own in ("ports", "networks", "container_name"):
+        if any(own in service for service in value.values()):
+            raise Refused(f"{own} is set by the Plan, and for the app alone", f"services without {own}")
+    return {values.slug(name): service for name, service in value.items()}
+
+
+def mode(value: object) -> str:
+    if not isinstance(value, str) or not MODE.match(value):
+        raise Refused("a mode is not four digits in quotes", '"0750"')
+    return value
+
+
+def number_of_user(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
+        raise Refused("an owner or group is not a number", "the number of the user in the image, such as 1000")
     return value
 
 
@@ -27,12 +54,11 @@ def folders(value: object) -> dict[str, dict[str, Any]]:
     if not isinstance(value, dict):
         raise Refused("it is not a mapping", "folder names with their owner and mode")
     taken = {}
-    for name, rights in value.items():
-        rights = rights or {}
-        unknown = set(rights) - {"owner", "group", "mode"}
-        if unknown:
-            raise Refused(f"{', '.join(sorted(unknown))} is not known", "owner, group and mode")
-        taken[values.slug(name)] = {"owner": 0, "group": 0, "mode": "0750", **rights}
+    for name, given in value.items():
+        rights = {"owner": 0, "group": 0, "mode": "0750", **(given or {})} if isinstance(given, (dict, type(None))) else {}
+        if set(rights) != {"owner", "group", "mode"}:
+            raise Refused(f"the rights of {name!r} are not owner, group and mode", '{owner: 1000, group: 1000, mode: "0750"}, or {} for those of root')
+        taken[values.slug(name)] = {"owner": number_of_user(rights["owner"]), "group": number_of_user(rights["group"]), "mode": mode(rights["mode"])}
     return taken
 
 
@@ -51,7 +77,7 @@ ENTRY = {
     "version": Field(values.image_tag, required=True),
     "port": Field(values.port, required=True),
     "service": Field(compose_service, {}),
-    "services": Field(anything, {}),
+    "services": Field(companions, {}),
     "folders": Field(folders, {}),
     "secrets": Field(values.many(values.environment_name), []),
     "health": Field(anything, {}),
@@ -72,5 +98,7 @@ def read_catalogue(entries: Mapping[str, object], mistakes: Mistakes) -> dict[st
         for part, table in PARTS.items():
             if taken[part] is not None:
                 taken[part] = read(table, taken[part], Place(place.host, place.entry, f"{part}."), mistakes)
+        if name in taken["services"]:
+            mistakes.add(place.host, place.entry, "services", name, "a service has the name of the app", "another name, such as database")
         found[name] = taken
     return found

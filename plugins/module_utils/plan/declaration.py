@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class Place:
 
 def read(table: Mapping[str, Field], given: object, place: Place, mistakes: Mistakes) -> dict[str, Any]:
     """An entry checked against its table: every line of the table with its value or default. Mistakes are added, not raised."""
-    taken: dict[str, Any] = {name: field.default for name, field in table.items()}
+    taken: dict[str, Any] = {name: copy.deepcopy(field.default) for name, field in table.items()}
     if not isinstance(given, Mapping):
         mistakes.add(place.host, place.entry, place.prefix.rstrip("."), given, "it is not a mapping of names to values", "lines of the form name: value")
         return taken

@@ -49,13 +49,17 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     `exposure_purge`. Raises `InventoryRefused` with all mistakes."""
     mistakes = Mistakes()
     apps = read_catalogue(catalogue, mistakes)
+    sound = not mistakes.found
     hosts = {name: read_host(host.variables, name, mistakes) for name, host in inventory.items()}
+    if not sound:  # without the catalogue, what is said of apps would be guessed
+        raise InventoryRefused(mistakes)
+    proxies = proxies_of(inventory, hosts)
     if remove:
         take_off(hosts)
-    routes = join(hosts, inventory, apps, mistakes)
+    routes = join(hosts, proxies, apps, mistakes)
     plan = Plan({name: HostPlan() for name in hosts}, {}, [], [])
-    check_names(routes, hosts, mistakes)
-    add_proxies(plan, hosts, inventory, routes, apps, mistakes)
+    check_names(routes, {name: lan_addresses(name, hosts, inventory) for name in hosts}, mistakes)
+    add_proxies(plan, hosts, inventory, proxies, routes, apps, mistakes)
     add_stacks(plan, hosts, inventory, routes, apps, mistakes)
     check_stacks(plan, mistakes)
     check_ports(plan, {name: host.found for name, host in inventory.items()}, mistakes)
@@ -87,36 +91,62 @@ def proxies_of(inventory: Mapping[str, Inventory], hosts: Mapping[str, dict[str,
     return grouped or (declaring if len(declaring) == 1 else [])
 
 
-def join(hosts: dict[str, dict[str, Any]], inventory: Mapping[str, Inventory], apps: Mapping[str, Any], mistakes: Mistakes) -> list[Route]:
+def join(hosts: dict[str, dict[str, Any]], proxies: list[str], apps: Mapping[str, Any], mistakes: Mistakes) -> list[Route]:
     """Every site with its proxy and its app. What a site leaves out is filled in here."""
-    proxies = proxies_of(inventory, hosts)
     routes = []
     for name, host in hosts.items():
-        entries = {app["name"]: app for app in host["apps"]}
+        entries = apps_by_name(name, host, mistakes)
         for site in host["sites"]:
             where = f"site {site['name']}"
-            proxy = choose_proxy(site, name, proxies, hosts, mistakes)
-            if bool(site["app"]) == bool(site["upstream"]):
-                mistakes.add(name, where, "app", site["app"] or "(missing)", "a site needs an app or an upstream, and not both", "app: home_assistant or upstream: http://192.168.1.20:8080")
-                continue
-            if not site["hosts"] and not default_hosts(site, host):
+            proxy = "" if mistakes.about(name, where, "proxy") else choose_proxy(site, name, proxies, mistakes)
+            app = app_of(site, name, entries, mistakes)
+            if not site["hosts"] and not mistakes.about(name, where, "hosts") and not default_hosts(site, host):
                 mistakes.add(name, where, "hosts", "(missing)", "the site has no name, and none can be made of exposure_domain", "hosts: [home.example.org]")
-                continue
-            app = None
-            if site["app"]:
-                app = entries.setdefault(site["app"], implied_app(site["app"]))
-                app["app"] = app["app"] or app["name"]
-                if app["state"] == "absent":
-                    mistakes.add(name, where, "app", site["app"], "the app is declared state: absent", "the site without this app, or the app with state: present")
-                    continue
-            if proxy:
-                routes.append(Route(site, name, proxy, app))
+            if proxy and site["hosts"]:
+                routes.append(Route(site, name, proxy, app if app and app["app"] in apps else None))
         host["apps"] = list(entries.values())
         for app in host["apps"]:
             app["app"] = app["app"] or app["name"]
-            if app["app"] not in apps and app["state"] != "absent":
-                mistakes.add(name, f"app {app['name']}", "app", app["app"], "the catalogue has no such app", "one of " + ", ".join(sorted(apps)) + ", or an upstream of your own")
-    return [route for route in routes if route.app is None or route.app["app"] in apps]
+            if app["app"] not in apps and app["state"] != "absent" and not mistakes.about(name, f"app {app['name']}", "app"):
+                mistakes.add(
+                    name,
+                    f"app {app['name']}",
+                    "app",
+                    app["app"],
+                    "the catalogue has no such app",
+                    "one of " + ", ".join(sorted(apps)) + ", or an upstream of your own",
+                )
+    return routes
+
+
+def app_of(site: dict[str, Any], host: str, entries: dict[str, dict[str, Any]], mistakes: Mistakes) -> dict[str, Any] | None:
+    """The app that a site names, entered where it stands in no list; None for a site with an upstream, or with a mistake here."""
+    where = f"site {site['name']}"
+    if mistakes.about(host, where, "app", "upstream"):
+        return None
+    if bool(site["app"]) == bool(site["upstream"]):
+        cure = "app: home_assistant or upstream: http://192.168.1.20:8080"
+        mistakes.add(host, where, "app", site["app"] or "(missing)", "a site needs an app or an upstream, and not both", cure)
+        return None
+    if not site["app"]:
+        return None
+    app = entries.setdefault(site["app"], implied_app(site["app"]))
+    app["app"] = app["app"] or app["name"]
+    if app["state"] == "absent":
+        cure = "the site without this app, or the app with state: present"
+        mistakes.add(host, where, "app", site["app"], "the app is declared state: absent", cure)
+        return None
+    return app
+
+
+def apps_by_name(name: str, host: Mapping[str, Any], mistakes: Mistakes) -> dict[str, dict[str, Any]]:
+    """The entries of `exposure_apps` of one host, each name once."""
+    entries: dict[str, dict[str, Any]] = {}
+    for app in host["apps"]:
+        if entries.setdefault(app["name"], app) is not app:
+            cure = f"one entry, or a name of its own for the second: {{name: second, app: {app['app'] or app['name']}}}"
+            mistakes.add(name, f"app {app['name']}", "name", app["name"], "the app is declared twice on this host", cure)
+    return entries
 
 
 def default_hosts(site: dict[str, Any], host: dict[str, Any]) -> bool:
@@ -126,19 +156,33 @@ def default_hosts(site: dict[str, Any], host: dict[str, Any]) -> bool:
     return bool(site["hosts"])
 
 
-def choose_proxy(site: dict[str, Any], host: str, proxies: list[str], hosts: Mapping[str, Any], mistakes: Mistakes) -> str:
+def choose_proxy(site: dict[str, Any], host: str, proxies: list[str], mistakes: Mistakes) -> str:
     """The proxy that a site names, else the one on its own host, else the only one; '' and a mistake where there is none."""
     if site["proxy"]:
         if site["proxy"] in proxies:
             return str(site["proxy"])
-        mistakes.add(host, f"site {site['name']}", "proxy", site["proxy"], "it is not a host of the group proxy", " or ".join(proxies) or "a host, and put that host into the group proxy")
+        mistakes.add(
+            host,
+            f"site {site['name']}",
+            "proxy",
+            site["proxy"],
+            "it is not a host of the group proxy",
+            " or ".join(proxies) or "a host, and put that host into the group proxy",
+        )
         return ""
     if host in proxies:
         return host
     if len(proxies) == 1:
         return proxies[0]
     problem = "there are several proxies to choose from" if proxies else "no host carries a proxy"
-    mistakes.add(host, f"site {site['name']}", "proxy", "(missing)", problem, "proxy: " + " or ".join(proxies) if proxies else "a group proxy with one host in the inventory")
+    mistakes.add(
+        host,
+        f"site {site['name']}",
+        "proxy",
+        "(missing)",
+        problem,
+        "proxy: " + " or ".join(proxies) if proxies else "a group proxy with one host in the inventory",
+    )
     return ""
 
 
@@ -147,25 +191,51 @@ def lan_addresses(name: str, hosts: Mapping[str, Any], inventory: Mapping[str, I
     return list(hosts[name]["address"] or inventory[name].found.get("addresses", []))
 
 
-def add_proxies(plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], routes: list[Route], apps: Mapping[str, Any], mistakes: Mistakes) -> None:
-    for name in sorted({*proxies_of(inventory, hosts), *(route.proxy for route in routes)}):
+def add_proxies(
+    plan: Plan,
+    hosts: Mapping[str, Any],
+    inventory: Mapping[str, Inventory],
+    proxies: list[str],
+    routes: list[Route],
+    apps: Mapping[str, Any],
+    mistakes: Mistakes,
+) -> None:
+    """The proxy of each host that carries one, or that an earlier run gave one: what is declared no more is served no more."""
+    released = [name for name, host in inventory.items() if host.found.get("caddy_released")]
+    for name in sorted({*proxies, *released}):
         host, found = hosts[name], inventory[name].found
         release = found.get("release") or engines.NEWEST_TESTED
         if release not in engines.PACKAGED:
             mistakes.add(name, "", "(Debian release)", release, "this release is not supported for a proxy", "a host with Debian 12 (bookworm) or 13 (trixie)")
             continue
         if found.get("caddyfile_edited") and not found.get("caddy_released"):
-            mistakes.add(name, "", "/etc/caddy/Caddyfile", "(a configuration of your own)", "Caddy already serves it, and would not any more", "its sites into exposure_sites; then move the file to /etc/caddy/Caddyfile.before")
+            mistakes.add(
+                name,
+                "",
+                "/etc/caddy/Caddyfile",
+                "(a configuration of your own)",
+                "Caddy already serves it, and would not any more",
+                "its sites into exposure_sites; then move the file to /etc/caddy/Caddyfile.before",
+            )
         own = [route for route in routes if route.proxy == name]
         asked = [(engines.KEEP_STREAMS, f"site {r.site['name']}", "keep_streams", r.site["keep_streams"], r.host) for r in own if r.site["keep_streams"]]
         if host["acme"]["profile"]:
             asked.append((engines.ACME_PROFILE, "", "exposure_acme.profile", host["acme"]["profile"], name))
         wished = [engines.KEEP_STREAMS] if any(r.app and apps[r.app["app"]]["websocket"] for r in own) else []
-        source, version = engines.choose(release, str(found.get("caddy", "")), max([feature.since for feature, *_ in asked] + [w.since for w in wished], default=(2, 6)))
+        source, version = engines.choose(
+            release, str(found.get("caddy", "")), max([feature.since for feature, *_ in asked] + [w.since for w in wished], default=(2, 6))
+        )
         for feature, site, place, value, asker in asked:
             if feature.since > version:
                 needed, had = (".".join(map(str, v)) for v in (feature.since, version))
-                mistakes.add(asker, site, place, value, f"to {feature.what}, Caddy {needed} is needed; {name} ({release}) has {had}", "the site without this line, or a proxy on Debian 13 (trixie)")
+                mistakes.add(
+                    asker,
+                    site,
+                    place,
+                    value,
+                    f"to {feature.what}, Caddy {needed} is needed; {name} ({release}) has {had}",
+                    "the site without this line, or a proxy on Debian 13 (trixie)",
+                )
         sites = [proxy_site(route, hosts, inventory, apps, version, mistakes) for route in sorted(own, key=lambda r: str(r.site["name"]))]
         plan.hosts[name].proxy = Proxy("caddy", source, list(version), sites, dict(host["acme"]))
         plan.hosts[name].openings = [Opening(80, "tcp"), Opening(443, "tcp"), Opening(443, "udp")]
@@ -173,7 +243,9 @@ def add_proxies(plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, In
         plan.certificates += [{"name": site.hosts[0], "hosts": site.hosts, "kind": site.issuer, "proxy": name} for site in sites]
 
 
-def proxy_site(route: Route, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], apps: Mapping[str, Any], version: tuple[int, int], mistakes: Mistakes) -> ProxySite:
+def proxy_site(
+    route: Route, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], apps: Mapping[str, Any], version: tuple[int, int], mistakes: Mistakes
+) -> ProxySite:
     site = route.site
     if route.app:
         entry = apps[route.app["app"]]
@@ -202,12 +274,21 @@ def app_endpoint(route: Route, hosts: Mapping[str, Any], inventory: Mapping[str,
     found = pair(lan_addresses(route.host, hosts, inventory), lan_addresses(route.proxy, hosts, inventory))
     if not found:
         lacking = next((name for name in (route.host, route.proxy) if not lan_addresses(name, hosts, inventory)), route.host)
-        mistakes.add(lacking, f"site {route.site['name']}", "exposure_address", "(missing)", f"{route.proxy} must reach {route.host}, and no address of one family is known for both", "exposure_address: 192.168.1.20 (the host's address on the home network)")
+        mistakes.add(
+            lacking,
+            f"site {route.site['name']}",
+            "exposure_address",
+            "(missing)",
+            f"{route.proxy} must reach {route.host}, and no address of one family is known for both",
+            "exposure_address: 192.168.1.20 (the host's address on the home network)",
+        )
         return f"127.0.0.1:{port}"
     return f"[{found[0]}]:{port}" if ":" in found[0] else f"{found[0]}:{port}"
 
 
-def add_stacks(plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], routes: list[Route], apps: Mapping[str, Any], mistakes: Mistakes) -> None:
+def add_stacks(
+    plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, Inventory], routes: list[Route], apps: Mapping[str, Any], mistakes: Mistakes
+) -> None:
     for name, host in hosts.items():
         for app in host["apps"]:
             if app["state"] == "absent":
@@ -236,7 +317,7 @@ def add_stacks(plan: Plan, hosts: Mapping[str, Any], inventory: Mapping[str, Inv
 
 def add_probes(plan: Plan, routes: list[Route], apps: Mapping[str, Any]) -> None:
     for route in routes:
-        entry = apps[route.app["app"]] if route.app else {"health": {"path": "/", "status": [], "contains": ""}, "websocket": None}
+        entry: Mapping[str, Any] = apps[route.app["app"]] if route.app else {"health": {"path": "/", "status": [], "contains": ""}, "websocket": None}
         proof = route.site["probe"] or entry["health"]
         closed = [published_port(route.app, apps)] if route.app else []
         for host_name in route.site["hosts"]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 LONGEST_VALUE = 80
+LONGEST_REASON = 600
 
 
 class Refused(ValueError):
@@ -30,15 +31,15 @@ class Mistake:
     write: str
 
     def __str__(self) -> str:
-        place = ", ".join(part for part in (f"host {printable(self.host)}", f"{printable(self.site)}" if self.site else "", self.field) if part)
-        return f"{place} = {printable(self.value)}: {self.problem}\n     write: {self.write}"
+        place = ", ".join(printable(part) for part in (f"host {self.host}", self.site, self.field) if part)
+        return f"{place} = {printable(self.value)}: {printable(self.problem, LONGEST_REASON)}\n     write: {printable(self.write, LONGEST_REASON)}"
 
 
-def printable(value: object) -> str:
+def printable(value: object, longest: int = LONGEST_VALUE) -> str:
     """A value of the inventory for a terminal or log: one line, no control characters, not too long."""
     text = value if isinstance(value, str) else repr(value)
-    safe = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    return safe if len(safe) <= LONGEST_VALUE else safe[: LONGEST_VALUE - 3] + "..."
+    safe = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[: longest + 1])
+    return safe if len(safe) <= longest else safe[: longest - 3] + "..."
 
 
 @dataclass
@@ -51,6 +52,10 @@ class Mistakes:
         mistake = Mistake(host, site, place, value, problem, write)
         if mistake not in self.found:
             self.found.append(mistake)
+
+    def about(self, host: str, site: str, *places: str) -> bool:
+        """Whether one of these lines is reported already, so that what follows from it is not reported too."""
+        return any(mistake.host == host and mistake.site == site and mistake.field in places for mistake in self.found)
 
     def report(self) -> str:
         """All mistakes as one text for a person, in the order of hosts and sites."""

@@ -35,7 +35,7 @@ def gateway(network: str) -> str:
 def overlap(one: str, other: str) -> bool:
     first: Network = ipaddress.ip_network(one)
     second: Network = ipaddress.ip_network(other)
-    return first.version == second.version and first.overlaps(second)  # type: ignore[arg-type]
+    return first.version == second.version and first.overlaps(second)
 
 
 def pair(app_host: list[str], proxy_host: list[str]) -> tuple[str, str] | None:

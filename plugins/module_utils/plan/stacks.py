@@ -33,7 +33,11 @@ class Exposed:
             sources.append(source)
 
     def publish(self, stack: Stack) -> None:
-        """Write the addresses into the stack, and the addresses of its proxies into what the app is told."""
+        """Write the addresses into the stack, and the addresses of its proxies into what the app is told.
+
+        An app that no proxy can reach yet is published on loopback.
+        """
+        self.listen = self.listen or ["127.0.0.1"]
         stack.listen = [{"address": address, "port": self.port} for address in self.listen]
         main = stack.compose["services"][stack.app]
         inner = main.pop("x-port")
@@ -66,5 +70,11 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
     stack.folders = [{"path": f"{directory}/{name}", **rights} for name, rights in entry["folders"].items()]
     stack.health = {key: entry["health"][key] for key in ("path", "status", "contains", "wait")}
     if entry["trust"]:
-        stack.trust = {"name": app["name"], "writer": entry["trust"]["writer"], "directory": f"{directory}/{entry['trust']['folder']}", "version": version, "external_url": exposed.url}
+        stack.trust = {
+            "name": app["name"],
+            "writer": entry["trust"]["writer"],
+            "directory": f"{directory}/{entry['trust']['folder']}",
+            "version": version,
+            "external_url": exposed.url,
+        }
     return stack

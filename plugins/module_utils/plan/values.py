@@ -12,22 +12,27 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .mistakes import Refused
 
 LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
 SLUG = re.compile(r"[a-z][a-z0-9_-]{0,39}\Z")
-PATH = re.compile(r"/[A-Za-z0-9._~/=&?%+,@:-]*\Z")
-FILE = re.compile(r"(/[A-Za-z0-9._+-]+)+\Z")
+PATH = re.compile(r"/[A-Za-z0-9._~/=&?%+,@:-]{0,1000}\Z")
+FILE = re.compile(r"(?=.{1,1000}\Z)(/[A-Za-z0-9._+-]+)+\Z")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\Z")
-IMAGE = re.compile(r"[a-z0-9]+([._:-][a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*\Z")
+IMAGE = re.compile(r"(?=.{1,255}\Z)([a-z0-9]+([.-][a-z0-9]+)*:[0-9]{1,5}/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*\Z")
 E_MAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{3,253}\Z")
-SIZE = re.compile(r"([0-9]{1,6})(|[kKMGT])i?B?\Z")
-DURATION = re.compile(r"([0-9]{1,7})(s|m|h|d|)\Z")
-ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}\Z")
+SIZE = re.compile(r"([0-9]{1,15})(|[kKMGT]|[KMGT]i)B?\Z")
+DURATION = re.compile(r"([0-9]{1,10})(s|m|h|d|)\Z")
+ZONE = re.compile(r"(?=.{1,64}\Z)[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}\Z")
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
-FACTOR = {"": 1, "k": 1000, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
+DECIMAL = {"": 1, "k": 1000, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
+FACTOR = {**DECIMAL, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
+LARGEST = 1 << 60
+LONGEST = 36500 * 86400
+"""Bytes and seconds (a hundred years) that a proxy can still count: Caddy keeps durations in nanoseconds of 64 bits."""
+PRIVATE = [ipaddress.IPv4Network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -112,8 +117,8 @@ def host_name(value: object) -> str:
 
     Unicode names are mapped as browsers do (UTS 46, non-transitional), with the `idna` library.
     """
-    name = text(value).rstrip(".").lower()
-    if not name.isascii():
+    name = text(value).removesuffix(".").lower()
+    if not name.isascii() and len(name) <= 253:
         name = a_labels(name)
     labels = name.split(".")
     if name.startswith("*."):
@@ -150,21 +155,32 @@ def check_a_labels(name: str) -> None:
 
 
 def address(value: object) -> str:
-    """One IPv4 or IPv6 address in its canonical form."""
+    """One IPv4 or IPv6 address of a machine in its canonical form, without the zone that may follow a `%` (and may be any text)."""
     try:
-        return str(ipaddress.ip_address(text(value)))
+        found = ipaddress.ip_address(text(value))
     except ValueError:
         raise Refused("it is not an IP address", "an address such as 192.168.1.10") from None
+    if found.is_unspecified or found.is_multicast or getattr(found, "scope_id", None):
+        raise Refused("it is not the address of one machine", "an address such as 192.168.1.10 or fd00::10")
+    return str(found)
 
 
 def network(value: object) -> str:
-    """A network whose host bits are zero."""
+    """A private IPv4 network whose host bits are zero, with room for a gateway and a container.
+
+    IPv4 alone: an app is published on 127.0.0.1 too, and Docker carries that to a container's IPv4 address only.
+    """
+    example = "a network such as 172.30.4.16/28, with all host bits zero"
     try:
         found = ipaddress.ip_network(text(value))
     except ValueError:
-        raise Refused("it is not a network", "a network such as 172.30.4.16/28, with all host bits zero") from None
-    if not found.is_private:
-        raise Refused("it is not a private network", "a network in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or fd00::/8")
+        raise Refused("it is not a network", example) from None
+    if not isinstance(found, ipaddress.IPv4Network):
+        raise Refused("containers are reached over IPv4 on their host", example)
+    if not any(found.subnet_of(private) for private in PRIVATE):
+        raise Refused("it is not a private network", "a network in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")
+    if found.prefixlen > 30:
+        raise Refused("it has no room for a gateway and a container", example)
     return str(found)
 
 
@@ -173,15 +189,25 @@ def upstream(value: object) -> str:
     example = "http://192.168.1.20:8080, https://nas.lan:5001 or http://[fd00::20]:8080"
     shown = text(value)
     try:
-        parts = urlsplit(shown if "://" in shown else f"http://{shown}")
+        parts = url(shown if "://" in shown else f"http://{shown}")
         number = parts.port
     except ValueError:
         raise Refused("it is not an address to pass requests to", example) from None
     if parts.scheme not in ("http", "https"):
         raise Refused(f"{parts.scheme} is not a scheme that can be passed to", example)
-    if parts.username or parts.password or parts.query or parts.fragment or parts.path not in ("", "/") or not parts.hostname:
+    if set("@?#") & set(shown) or parts.path not in ("", "/") or not parts.hostname:
         raise Refused("only a scheme, a host and a port can stand in an upstream", example)
-    return f"{parts.scheme}://{endpoint(parts.hostname, number or (443 if parts.scheme == 'https' else 80))}"
+    if parts.scheme == "https" and number == 80:
+        raise Refused("port 80 is that of http, and Caddy does not speak https to it", "http:// and the address, or the port on which https is spoken")
+    default = 443 if parts.scheme == "https" else 80
+    return f"{parts.scheme}://{endpoint(parts.hostname, default if number is None else number)}"
+
+
+def url(shown: str) -> SplitResult:
+    """The parts of a URL. `urlsplit` takes line breaks and tabs out before it looks (WHATWG does): here they are a ValueError."""
+    if not shown.isprintable() or " " in shown:
+        raise ValueError(shown)
+    return urlsplit(shown)
 
 
 def endpoint(host: str, number: int) -> str:
@@ -202,22 +228,23 @@ def web_address(value: object) -> str:
     """An https URL without user name, query or fragment: an ACME directory."""
     example = "an address such as https://acme-v02.api.letsencrypt.org/directory"
     try:
-        parts = urlsplit(text(value))
+        shown = text(value)
+        parts = url(shown)
         number = parts.port
     except ValueError:
         raise Refused("it is not a web address", example) from None
-    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
+    if parts.scheme != "https" or not parts.hostname or set("@?#") & set(shown):
         raise Refused("it is not a plain https address", example)
     if parts.path and not PATH.match(parts.path):
         raise Refused("its path has letters that an ACME directory never has", example)
-    host = endpoint(parts.hostname, number or 443)
+    host = endpoint(parts.hostname, 443 if number is None else number)
     return f"https://{host.removesuffix(':443')}{parts.path}"
 
 
 def size(value: object) -> int:
     """A size in bytes: 500M, 10G, or 0 for no limit."""
     found = SIZE.match(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
-    if not found:
+    if not found or int(found[1]) * FACTOR[found[2]] > LARGEST:
         raise Refused("it is not a size", "a size such as 500M or 10G, or 0 for no limit")
     return int(found[1]) * FACTOR[found[2]]
 
@@ -225,7 +252,7 @@ def size(value: object) -> int:
 def duration(value: object) -> int:
     """A duration in seconds: 30s, 10m, 1h, 365d, or a number of seconds."""
     found = DURATION.match(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
-    if not found:
+    if not found or int(found[1]) * SECONDS[found[2]] > LONGEST:
         raise Refused("it is not a duration", "a duration such as 30s, 10m, 1h or 365d")
     return int(found[1]) * SECONDS[found[2]]
 

@@ -30,11 +30,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class View:
-    """How this client looks: the address it connects to in place of a name's, seconds for a connection, a PEM file it trusts too."""
+    """How this client looks: the address it connects to in place of a name's, seconds for a connection and for an answer, a PEM file it trusts
+    too, and the ports it connects to."""
 
     connect_to: str = ""
     timeout: float = 6.0
     roots: str = ""
+    https_port: int = 443
+    http_port: int = 80
 
 
 def probe(site: Mapping[str, Any], view: View) -> list[Outcome]:
@@ -42,7 +45,7 @@ def probe(site: Mapping[str, Any], view: View) -> list[Outcome]:
     host = str(site["host"])
     try:
         found = [view.connect_to] if view.connect_to else wire.addresses(host)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         return [Outcome(host, "name", False, f"{host} does not resolve here ({error}): is its DNS record there?")]
     outcomes = [Outcome(host, "name", True, ", ".join(found))]
     for address in found:
@@ -58,18 +61,18 @@ def at_address(site: Mapping[str, Any], host: str, address: str, view: View) -> 
             return Outcome(host, name + label, True, check())
         except ssl.SSLCertVerificationError as error:
             return Outcome(host, name + label, False, f"the certificate is not valid for a client here: {error.verify_message}")
-        except (OSError, http.client.HTTPException, Wrong) as error:
+        except (OSError, http.client.HTTPException, ValueError, Wrong) as error:
             return Outcome(host, name + label, False, str(error) or type(error).__name__)
 
-    first = checked("reachable", lambda: reachable(address, timeout))
+    first = checked("reachable", lambda: reachable(address, view))
     if not first.ok:
         return [first]
     checks = {
         "page": lambda: page(site, host, address, view),
-        "redirect": lambda: redirect(host, address, timeout),
-        "HTTP/2": lambda: http2(host, address, timeout),
-        "unknown name": lambda: refused(f"{secrets.token_hex(6)}.{host.partition('.')[2]}", address, timeout),
-        "no name": lambda: refused(None, address, timeout),
+        "redirect": lambda: redirect(host, address, view),
+        "HTTP/2": lambda: http2(host, address, view),
+        "unknown name": lambda: refused(f"{secrets.token_hex(6)}.{host.partition('.')[2]}".strip("."), address, view),
+        "no name": lambda: refused(None, address, view),
     }
     if site.get("websocket"):
         checks["WebSocket"] = lambda: websocket(site, host, address, view)
@@ -82,14 +85,14 @@ class Wrong(Exception):
     """What was seen is not what was declared."""
 
 
-def reachable(address: str, timeout: float) -> str:
-    wire.connect(address, 443, timeout).close()
-    return "port 443 answers"
+def reachable(address: str, view: View) -> str:
+    wire.connect(address, view.https_port, view.timeout).close()
+    return f"port {view.https_port} answers"
 
 
 def verified(host: str, address: str, view: View) -> ssl.SSLSocket:
     """A TLS connection whose certificate is right for the name."""
-    return wire.secure(wire.connect(address, 443, view.timeout), host, roots=view.roots)
+    return wire.secure(wire.connect(address, view.https_port, view.timeout), host, roots=view.roots)
 
 
 def page(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
@@ -103,22 +106,22 @@ def page(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
     return f"{answer.status}, certificate valid for {host}"
 
 
-def redirect(host: str, address: str, timeout: float) -> str:
-    answer = wire.fetch(wire.connect(address, 80, timeout), host, "/probe?x=1", timeout)
+def redirect(host: str, address: str, view: View) -> str:
+    answer = wire.fetch(wire.connect(address, view.http_port, view.timeout), host, "/probe?x=1", view.timeout)
     target = answer.headers.get("location", "")
     if answer.status not in (301, 307, 308) or target != f"https://{host}/probe?x=1":
         raise Wrong(f"http://{host} is not sent to https: {answer.status} {target}")
     return f"{answer.status} to https"
 
 
-def http2(host: str, address: str, timeout: float) -> str:
-    if not wire.speaks_http2(address, 443, host, timeout):
+def http2(host: str, address: str, view: View) -> str:
+    if not wire.speaks_http2(address, view.https_port, host, view.timeout):
         raise Wrong("HTTP/2 is not offered")
     return "agreed by ALPN"
 
 
-def refused(name: str | None, address: str, timeout: float) -> str:
-    if wire.presented(address, 443, name, timeout) is not None:
+def refused(name: str | None, address: str, view: View) -> str:
+    if wire.presented(address, view.https_port, name, view.timeout) is not None:
         raise Wrong(f"a client that asks for {name or 'no name'} is shown a certificate")
     return "handshake refused"
 

@@ -5,11 +5,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
+import io
 import os
+import re
 import socket
 import ssl
+import time
 from dataclasses import dataclass, field
+from typing import Any
 
 BODY_READ = 262_144
 """Bytes of a page that are looked at."""
@@ -75,38 +80,67 @@ class Page:
     body: str = ""
 
 
+class Timed(io.RawIOBase):
+    """A connection whose whole use ends by a deadline: a server that dribbles does not hold its client for ever."""
+
+    def __init__(self, channel: socket.socket, seconds: float) -> None:
+        self.channel, self.seconds, self.deadline = channel, seconds, time.monotonic() + seconds
+
+    def ready(self) -> socket.socket:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"no whole answer within {self.seconds:g} s")
+        self.channel.settimeout(left)
+        return self.channel
+
+    def sendall(self, data: bytes) -> None:
+        self.ready().sendall(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self.ready().recv_into(buffer)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """What http.client reads from. It closes this and that at will; the channel is closed by whoever opened it."""
+        reader = Timed(self.channel, self.seconds)
+        reader.deadline = self.deadline
+        return io.BufferedReader(reader)
+
+
 def fetch(channel: socket.socket, host: str, path: str, timeout: float) -> Page:
-    """GET over an open connection. Redirects are not followed. Raises OSError or http.client.HTTPException."""
-    channel.settimeout(timeout)
+    """GET over an open connection, which is closed then. Redirects are not followed. `timeout` is for all of it, in seconds.
+    Raises OSError or http.client.HTTPException."""
     connection = http.client.HTTPConnection(host, timeout=timeout)
-    connection.sock = channel
-    connection.request("GET", path, headers={"Host": host, "User-Agent": "homeserver.exposure", "Connection": "close"})
-    answer = connection.getresponse()
-    body = answer.read(BODY_READ).decode(errors="replace")
-    headers = {key.lower(): value for key, value in answer.getheaders()}
-    connection.close()
-    return Page(answer.status, headers, body)
+    connection.sock = Timed(channel, timeout)
+    with contextlib.closing(channel):
+        connection.request("GET", path, headers={"Host": host, "User-Agent": "homeserver.exposure", "Connection": "close"})
+        answer = connection.getresponse()
+        body = answer.read(BODY_READ).decode(errors="replace")
+        return Page(answer.status, {key.lower(): value for key, value in answer.getheaders()}, body)
 
 
 def upgrade(channel: socket.socket, host: str, path: str, timeout: float, expects: str = "") -> Page:
-    """Ask for a WebSocket (RFC 6455, section 4.1). The body is the first frame's text, where one is expected."""
-    channel.settimeout(timeout)
+    """Ask for a WebSocket (RFC 6455, section 4.1) over an open connection, which is closed then. The body is the first frame's text, where one
+    is expected. `timeout` is for all of it, in seconds. Raises OSError."""
     key = base64.b64encode(os.urandom(16)).decode()
     lines = (f"GET {path} HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}")
-    channel.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-    received = b""
-    while b"\r\n\r\n" not in received and len(received) < 65536:
-        piece = channel.recv(4096)
-        if not piece:
-            break
-        received += piece
-    head, _, rest = received.partition(b"\r\n\r\n")
-    words = head.split(b"\r\n")[0].split()
-    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
-    while status == 101 and expects and expects.encode() not in rest and len(rest) < 65536:
-        piece = channel.recv(4096)
-        if not piece:
-            break
-        rest += piece
-    channel.close()
-    return Page(status, {}, rest.decode(errors="replace"))
+    with contextlib.closing(channel):
+        timed = Timed(channel, timeout)
+        timed.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        received = b""
+        while b"\r\n\r\n" not in received and len(received) < 65536:
+            piece = timed.read(4096)
+            if not piece:
+                break
+            received += piece
+        head, _, rest = received.partition(b"\r\n\r\n")
+        status = re.match(rb"HTTP/1\.[01] (\d{3})(?: |\r|\Z)", head)
+        switched = status is not None and status[1] == b"101"
+        while switched and expects and expects.encode() not in rest and len(rest) < 65536:
+            piece = timed.read(4096)
+            if not piece:
+                break
+            rest += piece
+    return Page(int(status[1]) if status else 0, {}, rest.decode(errors="replace"))

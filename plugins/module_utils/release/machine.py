@@ -23,7 +23,9 @@ class Machine:
             return 127, f"there is no command {command[0]} on this host"
         except subprocess.TimeoutExpired:
             return 124, f"{command[0]} did not end within {PATIENCE} s"
+        except OSError as error:
+            return 126, f"{command[0]} cannot be run on this host: {error}"
         return done.returncode, done.stdout + done.stderr
 
-    def listening(self) -> set[int]:
-        return {listener.port for listener in listeners(with_process=False)}
+    def listening(self) -> list[int]:
+        return [listener.port for listener in listeners(with_process=False)]

@@ -4,8 +4,9 @@
 
 Three names decide what serves. `releases/<time>-<digest>` is a whole tree and is never edited. `current` names the last release that
 was proven; a boot starts from it. `live`, in /run, is what the running service reads: its unit points it at `current` each time it
-starts, and a transaction points it at the new release for a reload. So a run that is killed anywhere leaves a boot with the last good
-release, and the next run finds `live` or `current` not where it wants them and completes.
+starts, and a transaction points it at a release for a reload, and at `current` again when it has ended well. So a run that is killed
+anywhere leaves a boot with the last good release, and the next run finds `live` or `current` not where it wants them and completes.
+A service that has no good release yet, or whose last one does not start, is the exception: there `current` names what is on trial.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +28,12 @@ from .tree import File, Tree, differences, found
 
 KEPT = 3
 """Releases kept besides the current one, for a person to look back at."""
+
+CLOSING = 2.0
+"""Seconds in which the sockets of a configuration that was taken back are to close."""
+
+OWN = ("releases", "current", ".current.new", "lock")
+"""What a root holds; nothing else is ever removed with it."""
 
 
 class Failure(Exception):
@@ -38,8 +46,8 @@ class Host(Protocol):
     def run(self, command: Sequence[str]) -> tuple[int, str]:
         """Run a command: (exit code, output and errors together)."""
 
-    def listening(self) -> set[int]:
-        """TCP ports that something listens on."""
+    def listening(self) -> Collection[int]:
+        """TCP ports that something listens on, once for each socket."""
 
 
 @dataclass
@@ -52,6 +60,8 @@ class Change:
     previous: Path | None
     staged: Path | None = None
     switched: bool = False
+    committed: bool = False
+    sockets: Counter[int] = field(default_factory=Counter)
 
     @property
     def root(self) -> Path:
@@ -85,15 +95,24 @@ class Transaction:
             return Path(tree.root).exists()
         if current is None:
             return True
-        if tree.live and tree.unit and resolved(Path(tree.live)) != current:
+        if not tree.unit:
+            return False
+        # It must lead there by way of `current`: a link to the release itself is a trial, or a way back, that did not end.
+        if leads_to(Path(tree.live)) != Path(tree.root) / "current":
             return True
-        return bool(tree.unit) and not self.active(tree.unit)
+        return not self.active(tree.unit) or not set(tree.listens) <= set(self.host.listening())
 
     def carry_out(self, trees: Sequence[Tree]) -> list[Change]:
         """Do it. Returns the trees that changed; raises `Failure` with every tree as it was before."""
-        with contextlib.ExitStack() as locks:
-            for root in sorted({tree.root for tree in trees if tree.state == "present"}):
-                locks.enter_context(locked(Path(root)))
+        roots = [tree.root for tree in trees]
+        if twice := sorted({root for root in roots if roots.count(root) > 1}):
+            raise Failure(f"{', '.join(twice)} is there more than once in the list of trees. Write all its files into one tree.")
+        with contextlib.ExitStack() as held:
+            held.enter_context(umask(0o022))
+            for root in sorted(tree.root for tree in trees if tree.state == "present"):
+                held.enter_context(locked(Path(root)))
+            for tree in trees:
+                tidy(tree)
             changes = self.look(trees)
             present = [change for change in changes if change.tree.state == "present"]
             try:
@@ -103,31 +122,37 @@ class Transaction:
                     self.validate(change)
                 for change in present:
                     self.switch(change)
-            except BaseException:
-                for change in reversed(present):
-                    self.put_back(change)
+                for change in present:
+                    self.commit(change)
+            except BaseException as cause:
+                said = [sentence for change in reversed(present) if (sentence := self.put_back(change))]
+                if isinstance(cause, (Failure, OSError)):
+                    raise Failure("\n".join([str(cause), *said])) from cause
                 raise
-            for change in present:
-                self.commit(change)
+            try:
+                for change in present:
+                    self.settle(change)
+            except OSError as error:
+                raise Failure(f"The new files serve, but the run could not be ended: {error}. Repair that and run again.") from error
         for change in changes:
             if change.tree.state == "absent":
                 self.step("remove")
-                remove(change.root)
+                remove(change.tree)
         return changes
 
     def stage(self, change: Change) -> None:
         """Write the whole tree beside the live one."""
         self.step("stage")
         releases = change.root / "releases"
-        for left in releases.glob(".staging-*"):
-            shutil.rmtree(left)
         directory = releases / f".staging-{secrets.token_hex(4)}"
         change.staged = directory
         try:
-            directory.mkdir(mode=0o755)
+            directory.mkdir()
             for file in change.tree.files:
                 write(directory, file)
                 self.step(f"write {file.path}")
+            for folder, _, _ in os.walk(directory):
+                sync(Path(folder))
             final = releases / f"{time.strftime('%Y%m%dT%H%M%S')}-{change.tree.digest}-{secrets.token_hex(2)}"
             directory.rename(final)
             change.staged = final
@@ -162,6 +187,7 @@ class Transaction:
         if not running and change.previous:
             # Start from the last good release first, so that only what is new is on trial.
             running = self.systemctl("start", unit) == ""
+        change.sockets = Counter(self.host.listening())
         change.switched = True
         if not running:
             self.step("first")
@@ -186,7 +212,7 @@ class Transaction:
         """The unit is active and listens where it should, within `patience` seconds."""
         deadline = time.monotonic() + self.patience
         while True:
-            missing = sorted(set(change.tree.listens) - self.host.listening())
+            missing = sorted(set(change.tree.listens) - set(self.host.listening()))
             active = self.active(change.tree.unit)
             if active and not missing:
                 return
@@ -195,35 +221,75 @@ class Transaction:
                 raise Failure(f"With the new files, {change.tree.unit} {what}.")
             time.sleep(self.pause)
 
-    def put_back(self, change: Change) -> None:
-        """The files and the process as they were."""
-        root, tree = change.root, change.tree
-        if change.switched:
+    def put_back(self, change: Change) -> str:
+        """The files and the process as they were. Returns a sentence on what serves now, '' where nothing had been switched."""
+        said = ""
+        try:
             if change.previous:
-                link(root / "current", change.previous)
-                if tree.live:
-                    link(Path(tree.live), change.previous)
-                if self.systemctl("reload-or-restart", tree.unit):
-                    self.systemctl("restart", tree.unit)
-            else:
-                self.systemctl("stop", tree.unit)
-                (root / "current").unlink(missing_ok=True)
-                if tree.live:
-                    Path(tree.live).unlink(missing_ok=True)
-        if change.staged and change.staged.exists():
+                if resolved(change.root / "current") != change.previous:
+                    link(change.root / "current", change.previous)
+                if change.switched:
+                    said = self.serve_previous(change, change.previous)
+            elif change.switched or change.committed:
+                said = self.serve_nothing(change)
+        except OSError as error:
+            said = f"{change.root} could not be put back as it was: {error}. Repair that and run again."
+        if change.staged and resolved(change.root / "current") != resolved(change.staged):
             shutil.rmtree(change.staged, ignore_errors=True)
+        return said
+
+    def serve_previous(self, change: Change, previous: Path) -> str:
+        unit, live = change.tree.unit, Path(change.tree.live)
+        self.step("live back")
+        link(live, previous)
+        self.step("reload back")
+        trouble = self.systemctl("reload-or-restart", unit)
+        if trouble or not self.active(unit) or self.more_sockets(change):
+            trouble = self.systemctl("restart", unit)
+        if trouble or not self.active(unit):
+            return f"The previous files of {change.root} are back, but {unit} does not run with them either: see 'journalctl -u {unit}'. {trouble}".strip()
+        self.step("settle back")
+        link(live, change.root / "current")
+        return f"The previous files of {change.root} are back, and {unit} serves them."
+
+    def more_sockets(self, change: Change) -> bool:
+        """Whether more sockets listen than before the switch, and do not close soon.
+
+        Caddy 2.6 that refuses a reload, because one port is taken, goes on listening on the others, and answers there with what it refused.
+        """
+        deadline = time.monotonic() + min(self.patience, CLOSING)
+        while Counter(self.host.listening()) - change.sockets:
+            if time.monotonic() > deadline:
+                return True
+            time.sleep(self.pause)
+        return False
+
+    def serve_nothing(self, change: Change) -> str:
+        (change.root / "current").unlink(missing_ok=True)
+        if not change.tree.unit:
+            return ""
+        self.step("stop")
+        trouble = self.systemctl("stop", change.tree.unit)
+        Path(change.tree.live).unlink(missing_ok=True)
+        return trouble or f"There is no earlier release of {change.root} to go back to: {change.tree.unit} is stopped."
 
     def commit(self, change: Change) -> None:
         """From here on a boot starts from the new release."""
         assert change.staged is not None
         self.step("commit")
+        change.committed = True
         link(change.root / "current", change.staged)
+
+    def settle(self, change: Change) -> None:
+        """What follows a success."""
+        self.step("settle")
         if change.tree.live:
             link(Path(change.tree.live), change.root / "current")
         self.step("prune")
-        releases = sorted((p for p in (change.root / "releases").iterdir() if p != change.staged), key=lambda p: p.name)
-        for old in releases[: max(0, len(releases) - KEPT)]:
-            shutil.rmtree(old)
+        kept = {release.name for release in (change.staged, change.previous) if release}
+        releases = sorted((p for p in (change.root / "releases").iterdir() if p.name not in kept), key=lambda p: p.name)
+        for old in releases[: max(0, len(releases) - KEPT + bool(change.previous))]:
+            shutil.rmtree(old, ignore_errors=True)
 
     def active(self, unit: str) -> bool:
         return self.host.run(["systemctl", "is-active", "--quiet", unit])[0] == 0
@@ -241,10 +307,36 @@ def resolved(path: Path) -> Path | None:
     return None
 
 
+def leads_to(link: Path) -> Path | None:
+    """What a link names, without following it further; None where it is no link."""
+    with contextlib.suppress(OSError):
+        return Path(os.path.normpath(link.parent / link.readlink()))
+    return None
+
+
+def beside(name: Path) -> Path:
+    """Where the next target of a link is prepared."""
+    return name.with_name(f".{name.name}.new")
+
+
+def tidy(tree: Tree) -> None:
+    """Take away what a killed run was in the middle of, even where nothing else is to be done: it may hold secrets."""
+    root = Path(tree.root)
+    try:
+        for left in (root / "releases").glob(".staging-*"):
+            shutil.rmtree(left)
+        for name in (root / "current", Path(tree.live)) if tree.live else (root / "current",):
+            if beside(name).is_symlink():
+                beside(name).unlink()
+    except OSError as error:
+        raise Failure(f"What an earlier run left below {root} could not be taken away: {error}. What was served before is untouched.") from error
+
+
 def link(name: Path, target: Path) -> None:
     """Point a link at a target in one step that survives a power loss."""
     name.parent.mkdir(parents=True, exist_ok=True)
-    temporary = name.with_name(f".{name.name}.{secrets.token_hex(4)}")
+    temporary = beside(name)
+    temporary.unlink(missing_ok=True)
     temporary.symlink_to(os.path.relpath(target, name.parent) if target.is_relative_to(name.parent) else target)
     temporary.replace(name)
     sync(name.parent)
@@ -261,7 +353,7 @@ def sync(directory: Path) -> None:
 def write(directory: Path, file: File) -> None:
     """One file of a staged tree, with its final owner and mode before its content is there."""
     path = directory / file.path
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as out:
         out.write(file.content)
@@ -272,10 +364,20 @@ def write(directory: Path, file: File) -> None:
 
 
 @contextlib.contextmanager
+def umask(bits: int) -> Iterator[None]:
+    """New directories are open to the service's user, however strict the umask of whoever runs this."""
+    before = os.umask(bits)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextlib.contextmanager
 def locked(root: Path) -> Iterator[None]:
     """One transaction on a root at a time; a second one waits."""
     try:
-        (root / "releases").mkdir(mode=0o755, parents=True, exist_ok=True)
+        (root / "releases").mkdir(parents=True, exist_ok=True)
         descriptor = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise Failure(f"{root} could not be made: {error}. Nothing was changed.") from error
@@ -286,14 +388,21 @@ def locked(root: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def remove(root: Path) -> None:
-    """A tree that is no longer wanted, with all its releases."""
-    (root / "current").unlink(missing_ok=True)
-    shutil.rmtree(root, ignore_errors=False)
+def remove(tree: Tree) -> None:
+    """A tree that is no longer wanted, with all its releases. A directory that holds anything else is a mistake in the inventory."""
+    root = Path(tree.root)
+    try:
+        strange = sorted(entry.name for entry in root.iterdir() if entry.name not in OWN)
+        if strange:
+            raise Failure(f"{root} is not removed: it holds {', '.join(strange[:5])}, which no release put there. Look at it, and remove it yourself.")
+        if tree.live and Path(tree.live).is_symlink():
+            Path(tree.live).unlink()
+        (root / "current").unlink(missing_ok=True)
+        shutil.rmtree(root)
+    except OSError as error:
+        raise Failure(f"{root} could not be removed: {error}. Run again when that is repaired.") from error
 
 
 def summary(changes: Sequence[Change]) -> dict[str, Any]:
     """What a module returns of a transaction."""
     return {"changed": bool(changes), "trees": [change.tree.root for change in changes], "diff": [entry for change in changes for entry in change.diff]}
-
-

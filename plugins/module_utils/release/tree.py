@@ -8,11 +8,15 @@ import grp
 import hashlib
 import os
 import pwd
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 HIDDEN = "(secret, hidden)\n"
+HIDDEN_TOO = "(another secret, hidden)\n"
+OTHERS = 0o007
+"""The permission bits of those who are neither the owner nor in the group."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,13 @@ class File:
         parts = PurePosixPath(self.path).parts
         if not parts or self.path.startswith("/") or ".." in parts or str(PurePosixPath(self.path)) != self.path:
             raise ValueError(f"{self.path!r} is not a path inside a tree: write it relative, without . or ..")
+        if self.secret and self.mode & OTHERS:
+            raise ValueError(f"{self.path} is a secret that everybody may read with mode {self.mode:04o}: write a mode such as '0600'")
+
+    @property
+    def hidden(self) -> bool:
+        """Whether its content must not show: a file that others may not read counts as a secret too, for nothing on disk says which were."""
+        return self.secret or self.mode & OTHERS == 0
 
 
 @dataclass(frozen=True)
@@ -37,8 +48,8 @@ class Tree:
     """A set of files below one root, and what makes them serve.
 
     root: directory that holds `releases/` and the link `current`. live: link that the running service reads, on a file system that a
-    reboot clears. validate: command that checks a staged tree, `{tree}` standing for its directory. unit: systemd unit that serves it.
-    listens: TCP ports that the unit must listen on once it serves. state: present or absent.
+    reboot clears; a tree with a unit needs it. validate: command that checks a staged tree, `{tree}` standing for its directory. unit:
+    systemd unit that serves it. listens: TCP ports that the unit must listen on once it serves. state: present or absent.
     """
 
     root: str
@@ -48,6 +59,16 @@ class Tree:
     unit: str = ""
     listens: tuple[int, ...] = ()
     state: str = "present"
+
+    def __post_init__(self) -> None:
+        for what, path in (("root", self.root), ("live", self.live)):
+            if (path or what == "root") and (not path.startswith("/") or path.startswith("//") or os.path.normpath(path) != path or path == "/"):
+                raise ValueError(f"{path!r} cannot be the {what} of a tree: write an absolute path, without . or .. or a slash at its end")
+        if self.state == "present" and self.unit and not self.live:
+            raise ValueError(f"{self.root}: {self.unit} needs 'live', the link through which it reads its files")
+        paths = [file.path for file in self.files]
+        if twice := sorted({path for path in paths if paths.count(path) > 1}):
+            raise ValueError(f"{self.root}: {', '.join(twice)} is there more than once")
 
     @property
     def digest(self) -> str:
@@ -60,13 +81,15 @@ class Tree:
 def found(directory: Path) -> dict[str, File]:
     """The files of a release as they are on disk now, by path. A missing directory has none."""
     files = {}
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            path = Path(folder) / name
+    for folder, folders, names in os.walk(directory):
+        for path in [Path(folder) / name for name in names] + [Path(folder) / name for name in folders if (Path(folder) / name).is_symlink()]:
             status = path.lstat()
-            content = path.read_bytes() if stat.S_ISREG(status.st_mode) else os.readlink(path).encode() if path.is_symlink() else b""
+            regular = stat.S_ISREG(status.st_mode)
+            content = path.read_bytes() if regular else os.fsencode(path.readlink()) if path.is_symlink() else b""
+            # The mode of what is no plain file keeps its type, and so is never the wanted one.
+            mode = stat.S_IMODE(status.st_mode) if regular else status.st_mode
             relative = str(path.relative_to(directory))
-            files[relative] = File(relative, content, stat.S_IMODE(status.st_mode), owner_name(status.st_uid), group_name(status.st_gid))
+            files[relative] = File(relative, content, mode, owner_name(status.st_uid), group_name(status.st_gid))
     return files
 
 
@@ -96,13 +119,11 @@ def differences(tree: Tree, before: dict[str, File]) -> list[dict[str, str]]:
         new, old = wanted.get(path), before.get(path)
         if new and old and same(new, old):
             continue
-        secret = bool(new and new.secret) or bool(old and not new and old.mode & 0o077 == 0)
         result.append(
             {
                 "before_header": f"{tree.root}/{path}{rights(old)}",
                 "after_header": f"{tree.root}/{path}{rights(new)}",
-                "before": shown(old, secret),
-                "after": shown(new, secret),
+                **shown(old, new),
             }
         )
     return result
@@ -112,7 +133,17 @@ def rights(file: File | None) -> str:
     return f" ({file.owner}:{file.group} {file.mode:04o})" if file else " (absent)"
 
 
-def shown(file: File | None, secret: bool) -> str:
-    if file is None:
-        return ""
-    return HIDDEN if secret else file.content.decode(errors="replace")
+def shown(old: File | None, new: File | None) -> dict[str, str]:
+    """Both sides of a difference. Where only the rights differ they are what is shown: equal texts would show as nothing."""
+    if old and new and old.content == new.content:
+        return {"before": f"{rights(old).strip()}\n", "after": f"{rights(new).strip()}\n"}
+    if any(file.hidden for file in (old, new) if file):
+        return {"before": HIDDEN if old else "", "after": (HIDDEN_TOO if old else HIDDEN) if new else ""}
+    return {"before": old.content.decode(errors="replace") if old else "", "after": new.content.decode(errors="replace") if new else ""}
+
+
+def mode_of(text: str) -> int:
+    """Permission bits written as octal digits. Raises ValueError."""
+    if not re.fullmatch("0[0-7]{3}", text):
+        raise ValueError(f"{text!r} is not a mode: write four octal digits in quotes, such as '0644' (without quotes YAML makes another number of it)")
+    return int(text, 8)
