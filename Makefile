@@ -8,7 +8,7 @@ INVENTORY := $(BED)/inventory
 PLAYBOOK := ansible-playbook -i $(INVENTORY)
 LINK := .cache/collections/ansible_collections/homeserver/exposure
 
-.PHONY: help setup demo demo-down test lint unit scenario coverage-of-needs bench build clean
+.PHONY: help setup demo demo-down test lint unit scenario coverage-of-needs bench build docs clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -25,7 +25,8 @@ $(LINK):
 setup: $(VENV)/.done $(LINK)  ## Python packages and the collection's own path
 
 demo: setup  ## The internet in a box, with two real Home Assistants in it, proven from a phone
-	@echo "Making an internet in a box: some ten minutes the first time, then seconds ..."
+	@echo "An internet in a box. Its images take about five minutes the first time, then seconds:"
+	@$(BED)/engine.sh && python $(BED)/images.py
 	@ansible-playbook -i localhost, $(BED)/create.yml
 	@$(PLAYBOOK) $(BED)/prepare.yml
 	@$(PLAYBOOK) playbooks/site.yml
@@ -42,6 +43,7 @@ lint: setup  ## Style and types
 	ruff format --check .
 	mypy plugins/module_utils
 	ansible-lint --offline
+	python docs/tables.py --check
 
 unit: setup  ## What can be told without a machine
 	@apt-get -q update >/dev/null
@@ -55,6 +57,9 @@ coverage-of-needs: setup  ## Which requirement is proven by which test
 
 bench: setup  ## Timings, as ratios, over a running demo
 	python benchmarks/run.py
+
+docs: setup  ## README of each role, from its argument spec
+	@python docs/tables.py
 
 build: setup  ## The archive for Galaxy
 	ansible-galaxy collection build --force --output-path .cache/dist
