@@ -26,6 +26,8 @@ COMPOSE_PLUGIN = (
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
 )
+UNITS = {"caddy": "etc/systemd/system/caddy.service.d/exposure.conf", "firewall": "etc/systemd/system/exposure-firewall.service"}
+"""What roles write for systemd. Its digest tells them, without a task of its own, whether it is current."""
 DOCKER_SOCKET = "/run/docker.sock"
 
 
@@ -45,6 +47,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "nft": bool(shutil.which("nft")),
         "firewall": (root / "etc/exposure/firewall").exists(),
         "caddy_released": (root / "etc/exposure/caddy/current").exists(),
+        "units": {name: digest(root / path) for name, path in UNITS.items()},
         "caddyfile_edited": edited(run, "caddy", root / "etc/caddy/Caddyfile"),
         "package_lists": any((root / "var/lib/apt/lists").glob("*_Packages*")),
         "archive": archive.get("uri", ""),
@@ -77,6 +80,11 @@ def caddy_version(run: Run) -> str:
         return ""
     code, output = run(["caddy", "version"])
     return output.split()[0].lstrip("v") if not code and output.split() else ""
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, '' where it is not."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
 def edited(run: Run, package: str, path: Path) -> bool:
