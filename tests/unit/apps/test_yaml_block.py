@@ -254,7 +254,7 @@ def files(draw: st.DrawFn) -> tuple[list[str], list[str], list[str], str]:
 def plain(node: Any) -> Any:
     """The file as data, tags kept."""
     if isinstance(node, yaml.MappingNode):
-        return {key.value: plain(value) for key, value in node.value}
+        return {key.value if isinstance(key, yaml.ScalarNode) else str(plain(key)): plain(value) for key, value in node.value}
     return [plain(child) for child in node.value] if isinstance(node, yaml.SequenceNode) else (node.tag, node.value)
 
 
