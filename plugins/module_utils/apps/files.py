@@ -29,16 +29,31 @@ class Edit:
     mode: int
 
 
+def read(path: Path) -> str:
+    """A file as it is, line ends included."""
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise Unknown(f"{path} is not UTF-8 ({error}), and is left as it is. Save it as UTF-8.") from error
+
+
 def differences(edits: Sequence[Edit]) -> list[dict[str, str]]:
     """The edits in the form of Ansible's diffs."""
     return [
-        {"before_header": str(e.path), "after_header": str(e.path), "before": e.path.read_text() if e.path.exists() else "", "after": e.content}
+        {"before_header": str(e.path), "after_header": str(e.path), "before": read(e.path) if e.path.exists() else "", "after": e.content}
         for e in edits
     ]  # fmt: skip
 
 
 def apply(edits: Sequence[Edit]) -> list[str]:
-    """Write the edits, each in one step; a file that existed is kept beside it. Returns the backups."""
+    """Write the edits, each in one step; a file that existed is kept beside it. Returns the backups.
+
+    The folder is the app's, which may put links there: none is followed, so that root writes nowhere else.
+    """
+    for edit in edits:
+        for path in (edit.path, edit.path.parent):
+            if path.is_symlink():
+                raise Unknown(f"{path} is a link, and is left as it is. Put the file itself there.")
     backups = []
     for edit in edits:
         folder = edit.path.parent
@@ -46,9 +61,10 @@ def apply(edits: Sequence[Edit]) -> list[str]:
             folder.mkdir(parents=True, mode=0o755)
             copy_owner(folder, folder.parent)
         temporary = folder / f".{edit.path.name}.exposure"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(edit.content)
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(edit.content.encode())
             out.flush()
             os.fsync(out.fileno())
         if edit.path.exists():

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .files import Edit, Unknown
+from .files import Edit, Unknown, read
 from .yaml_block import block, with_mapping
 
 STORE_SINCE = (2026, 8)
@@ -59,7 +59,8 @@ def edits(folder: Path, trusted: Sequence[str], tag: str, external_url: str) -> 
     found: list[Edit] = []
     if known is None or known >= STORE_SINCE:
         found += store_edits(folder, trusted) + address_edits(folder, external_url)
-    if known is None or known < STORE_SINCE:
+    if known is None or known < STORE_SINCE or (has_block(folder) and not migrated(folder)):
+        # A block that differs from the store would be taken for five minutes at the first start of a release with a store.
         found += yaml_edits(folder, trusted)
     return found
 
@@ -68,8 +69,14 @@ def same_networks(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether two lists of proxies mean the same (an address equals its /32 or /128)."""
     try:
         return [ipaddress.ip_network(n) for n in one] == [ipaddress.ip_network(n) for n in other]
-    except ValueError:
+    except (ValueError, TypeError):
         return False
+
+
+def migrated(folder: Path) -> bool:
+    """Whether a release with a store has taken over what the YAML said; it does not look at the block `http:` again."""
+    path = folder / ".storage" / "http"
+    return path.exists() and read_store(path)["data"].get("yaml_migration_done") is True
 
 
 def store_edits(folder: Path, trusted: Sequence[str]) -> list[Edit]:
@@ -98,7 +105,7 @@ def store_edits(folder: Path, trusted: Sequence[str]) -> list[Edit]:
 
 def read_store(path: Path) -> dict[str, Any]:
     try:
-        store = json.loads(path.read_text())
+        store = json.loads(read(path))
     except ValueError as error:
         raise Unknown(f"{path} is not JSON ({error}). Home Assistant would set it aside at its next start: move it away, or restore it.") from error
     if not isinstance(store, dict) or not isinstance(store.get("data"), dict):
@@ -115,12 +122,17 @@ def address_edits(folder: Path, external_url: str) -> list[Edit]:
     return [Edit(path, json.dumps(core, indent=2) + "\n", 0o600)]
 
 
+def has_block(folder: Path) -> bool:
+    path = folder / "configuration.yaml"
+    return path.exists() and re.search(r"^[\"']?http[\"']?\s*:", read(path), re.MULTILINE) is not None
+
+
 def yaml_edits(folder: Path, trusted: Sequence[str]) -> list[Edit]:
     path = folder / "configuration.yaml"
     wanted: Mapping[str, Any] = {"use_x_forwarded_for": True, "trusted_proxies": list(trusted)}
     if not path.exists():
         made = [Edit(folder / name, "", 0o644) for name in ("automations.yaml", "scripts.yaml", "scenes.yaml") if not (folder / name).exists()]
         return [*made, Edit(path, DEFAULT_YAML + "\n" + block("http", wanted), 0o644)]
-    before = path.read_text()
+    before = read(path)
     after = with_mapping(before, "http", wanted, str(path))
     return [Edit(path, after, 0o644)] if after != before else []

@@ -107,7 +107,7 @@ def planned(it: Plan) -> dict[frozenset[str], tuple[str, bool]]:
     return {frozenset(site.hosts): (site.upstream, site.upstream_tls) for site in proxy_of(it).sites}
 
 
-@pytest.mark.proves("R13", "R22")
+@pytest.mark.proves("R13")
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(inventories(True, CADDY_2_6))
 def test_caddy_takes_every_accepted_declaration_and_serves_exactly_its_names_from_its_upstreams(tmp_path: Path, inventory: Inventory) -> None:
@@ -144,7 +144,6 @@ def test_a_site_without_limits_has_none(tmp_path: Path) -> None:
     assert not found(config, "max_size") and not found(config, "read_timeout") and not found(config, "Strict-Transport-Security")
 
 
-@pytest.mark.proves("R31")
 @pytest.mark.parametrize(("challenges", "off"), [(["http-01"], ["tls-alpn"]), (["tls-alpn-01"], ["http"]), (["http-01", "tls-alpn-01"], [])])
 def test_challenges_that_are_not_wished_are_off(tmp_path: Path, challenges: list[str], off: list[str]) -> None:
     it = plan(home=host(sites=[{"name": "nas", "hosts": ["nas.example.org"], "upstream": "nas:80"}], acme={"challenges": challenges}, found=CADDY_2_6))
@@ -153,7 +152,6 @@ def test_challenges_that_are_not_wished_are_off(tmp_path: Path, challenges: list
     assert said == {name: {"disabled": True} for name in off}
 
 
-@pytest.mark.proves("R29")
 def test_an_https_upstream_is_spoken_to_over_tls(tmp_path: Path) -> None:
     assert served(adapted(rendered(one(upstream="https://nas.lan:5001"), "home"), tmp_path)) == {frozenset({"nas.example.org"}): ("nas.lan:5001", True)}
 

@@ -10,7 +10,7 @@ from plugins.module_utils.plan.contradictions import THROUGH_GROUP
 
 from .declarations import host, mistakes, places, plan
 
-DOMAIN = {"domain": "casa.example"}
+DOMAIN: dict[str, Any] = {"domain": "casa.example"}
 NAS: dict[str, Any] = {"name": "nas", "hosts": ["nas.casa.example"], "upstream": "http://192.168.1.20:8080"}
 WHO: dict[str, Any] = {"name": "who", "app": "whoami"}
 FOUND = {"release": "trixie", "addresses": ["192.168.1.10", "fd00::10"]}

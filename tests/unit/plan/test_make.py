@@ -18,7 +18,7 @@ from plugins.module_utils.plan.networks import gateway, overlap, pair, stack_net
 
 from .declarations import host, inventories, mistakes, places, plan
 
-DOMAIN = {"domain": "casa.example"}
+DOMAIN: dict[str, Any] = {"domain": "casa.example"}
 WHO: dict[str, Any] = {"name": "who", "app": "whoami"}
 TRIXIE = {"release": "trixie", "caddy": "2.11.2-1~bpo13+1"}
 BOTH = {**TRIXIE, "addresses": ["192.168.1.10", "fd00::10"]}
