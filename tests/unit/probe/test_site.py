@@ -304,7 +304,7 @@ def babblers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[by
     plain.close()
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(garbage=GARBAGE)
 @example(garbage=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n")
 @example(garbage=b"HTTP/1.1 101 x\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n")

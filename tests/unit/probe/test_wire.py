@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
+import contextlib
 import http.client
 import socket
 import ssl
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,23 +78,27 @@ def test_a_failed_fetch_leaves_no_connection_open(answer: bytes) -> None:
 def test_a_failed_upgrade_leaves_no_connection_open() -> None:
     server = Server(lambda connection: connection.recv(1) and None)
     channel = wire.connect("127.0.0.1", server.port, 2)
-    try:
+    with contextlib.suppress(OSError):
         wire.upgrade(channel, HOST, "/", 0.5, "x")
-    except OSError:
-        pass
     assert channel.fileno() == -1
     server.close()
 
 
 def test_a_failed_handshake_leaves_no_connection_open(secure_server: Server) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ResourceWarning)
-        raw = wire.connect("127.0.0.1", secure_server.port, 2)
-        with pytest.raises(ssl.SSLCertVerificationError):
-            wire.secure(raw, HOST)
-        assert raw.fileno() == -1
-        del raw
-        gc.collect()
+    raw = wire.connect("127.0.0.1", secure_server.port, 2)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        wire.secure(raw, HOST)
+    assert raw.fileno() == -1
+
+
+def test_the_systems_store_is_read_once_for_many_connections(secure_server: Server, roots: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    real = ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", lambda: read.append(1) or real())
+    for _ in range(5):
+        wire.secure(wire.connect("127.0.0.1", secure_server.port, 2), HOST, roots=roots).close()
+        wire.presented("127.0.0.1", secure_server.port, HOST, 2)
+    assert len(read) == 1
 
 
 def test_the_certificate_is_shown_for_its_name_and_refused_for_another(secure_server: Server) -> None:

@@ -388,6 +388,33 @@ def test_trees_without_a_unit_go_back_too_when_a_later_commit_fails(host: System
     assert {name: seen for name, seen in picture(host.folder).items() if ".current.new" not in name} == before
 
 
+def test_a_first_release_without_a_unit_goes_again_when_a_later_commit_fails(host: Systemd) -> None:
+    def fail(name: str) -> None:
+        if name == "commit" and (host.root("stack") / "current").exists():
+            raise OSError(28, "No space left on device")
+
+    files = Tree(str(host.root("stack")), (File("compose.yml", b"one\n"),))
+    with pytest.raises(Failure, match="No space left"):
+        Transaction(host, fail, patience=0, pause=0).carry_out([files, host.tree("one")])
+    assert host.files("stack") == {} and host.files() == {} and host.loaded() == ""
+    assert list((host.root("stack") / "releases").iterdir()) == []
+
+
+def test_a_link_that_could_not_be_moved_once_is_moved_on_the_way_back(host: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+    release(host, host.tree("one"))
+    real, failures = Path.replace, [OSError(28, "No space left on device")]
+
+    def fail_once(self: Path, target: Path) -> Path:
+        if failures:
+            raise failures.pop()
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail_once)
+    with pytest.raises(Failure, match=r"(?s)No space left.*are back, and web serves them"):
+        release(host, host.tree("two"))
+    assert host.leftovers() == []
+
+
 def test_one_tree_that_cannot_be_put_back_does_not_keep_the_others_from_it(host: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
     release(host, *both(host, "one", "one"))
     real, calls = Path.replace, []
