@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import ipaddress
 import json
 import subprocess
 import tarfile
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.bed import ROOT, add_group, curl, eventually, host, inventory_with, playbook
+from tests.bed import ROOT, add_group, curl, eventually, host, inventory_with, playbook, whoami
 
 UPDATE = """
 import os, signal, sys
@@ -233,6 +234,24 @@ def test_the_proof_fails_and_says_why_when_an_app_is_down() -> None:
     assert "home.casa.example: page" not in run.output
     host("home").run("docker start whoami-whoami-1")
     assert eventually(lambda: playbook("verify").code == 0, 30)
+
+
+@pytest.mark.proves("R43", "B11", "R56")
+def test_where_two_hosts_have_only_ipv6_in_common_the_app_trusts_what_it_then_sees(tmp_path: Path) -> None:
+    def only_ipv6(address: str) -> Any:
+        return lambda variables: variables.update(exposure_address=[address])
+
+    inventory = inventory_with(tmp_path, home=only_ipv6("2001:db8:77::10"), attic=only_ipv6("2001:db8:77::11"))
+    run = playbook("site", "-e", "verify_wait=20", inventory=inventory)
+    assert run.code == 0, run.output
+    gateway = host("attic").run("docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' whoami_default").stdout.strip()
+    seen = ipaddress.ip_address(whoami("phone", "attic.casa.example")["remoteAddr"].rpartition(":")[0])
+    assert seen == next(ipaddress.ip_network(gateway).hosts())
+    connect = "python3 -c \"import socket; socket.create_connection(('2001:db8:77::11', 8080), 2)\""
+    assert host("home").run(connect).rc == 0
+    assert host("laptop").run(connect).rc != 0
+    back = playbook("site")
+    assert back.code == 0, back.output
 
 
 @pytest.mark.proves("R12", "R43")

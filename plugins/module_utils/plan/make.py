@@ -14,7 +14,7 @@ from .contradictions import check_names, check_ports, check_stacks
 from .declaration import read_host
 from .mistakes import InventoryRefused, Mistakes
 from .model import Admission, HostPlan, Opening, Plan, Probe, Proxy, ProxySite
-from .networks import gateway, pair
+from .networks import gateway, pair, seen_as
 from .stacks import Exposed, absent_stack, present_stack
 
 STREAMS_KEPT = 300
@@ -309,7 +309,8 @@ def add_stacks(
                 if route.proxy == name or not ends:
                     continue
                 exposed.admit(*ends)
-                stack.peers += [ends[1]] if ends[1] not in stack.peers else []
+                peer = seen_as(ends[1], stack.network)
+                stack.peers += [peer] if peer not in stack.peers else []
             exposed.publish(stack)
             plan.hosts[name].admissions += [Admission(address, exposed.port, sources) for address, sources in exposed.admitted.items()]
             plan.hosts[name].stacks.append(stack)

@@ -4,7 +4,8 @@
 
 A stack on the same host as its proxy is published on loopback. Docker sends loopback connections through its userland proxy, so
 the app sees the gateway of its own network. A stack on another host is published on that host's LAN address; Docker's DNAT keeps
-the source, so the app sees the proxy's LAN address. Both were observed with Docker 20.10 and 26.1.
+the source, so the app sees the proxy's LAN address. Over IPv6 the userland proxy passes it on to the stack's IPv4 network, so the app sees
+the gateway; the rule of the firewall role lets nobody but the proxy come that way. All were observed with Docker 20.10 and 26.1.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ def stack_network(pool: str, name: str) -> str:
 def gateway(network: str) -> str:
     """The address of the host in a stack's network, and so of a proxy on the host."""
     return str(next(iter(ipaddress.ip_network(network).hosts())))
+
+
+def seen_as(proxy: str, network: str) -> str:
+    """The address at which an app in a stack's network sees a proxy on another host, whose LAN address is `proxy`."""
+    return gateway(network) if ":" in proxy else proxy
 
 
 def overlap(one: str, other: str) -> bool:
