@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 class Caddy:
-    """A `Host` of a transaction on which UNIT is what roles/caddy/templates/exposure.conf.j2 says, without systemd."""
+    """A `Host` of a transaction on which UNIT is what roles/caddy/files/exposure.conf says, without systemd."""
 
     def __init__(self, folder: Path) -> None:
         self.binary = program("caddy", "/usr/bin/caddy")
@@ -277,7 +277,7 @@ def own_network() -> Iterator[None]:
 
 def commands_before_start(word: str) -> list[str]:
     """The commands of the role's unit that name a word, as systemd runs them before Caddy starts."""
-    lines = (Path(__file__).parents[2] / "roles/caddy/templates/exposure.conf.j2").read_text().splitlines()
+    lines = (Path(__file__).parents[2] / "roles/caddy/files/exposure.conf").read_text().splitlines()
     return [line.partition("=")[2].lstrip("+-") for line in lines if line.startswith("ExecStartPre=") and word in line]
 
 
