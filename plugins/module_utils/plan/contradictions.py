@@ -13,7 +13,7 @@ from .model import Plan
 from .networks import overlap, stack_network
 
 if TYPE_CHECKING:
-    from .make import Route
+    from .collection import Route
 
 THROUGH_GROUP = "the site in the host_vars of one host only (in group_vars, every host of the group declares it)"
 OUR_PROCESSES = {80: {"caddy"}, 443: {"caddy"}}

@@ -1,0 +1,179 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The declarations of all hosts, read and joined: every site with its proxy and its app, whichever host it was declared on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .declaration import read_host
+from .mistakes import Mistakes
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """One host as the inventory and a look at it tell.
+
+    `variables`: its `exposure_*` variables. `groups`: the groups it is in. `found`: what the module `host_info` saw (`release`, `caddy`,
+    `addresses`, `listening`), or nothing where the host was not asked.
+    """
+
+    variables: Mapping[str, object]
+    groups: tuple[str, ...] = ()
+    found: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Route:
+    """A site joined with the host it was declared on, the host of its proxy, and its app there."""
+
+    site: dict[str, Any]
+    host: str
+    proxy: str
+    app: dict[str, Any] | None
+
+
+@dataclass
+class House:
+    """What was declared and found, on all hosts. `hosts`: declarations as `read_host` gives them; `apps`: the catalogue."""
+
+    inventory: Mapping[str, Inventory]
+    hosts: dict[str, dict[str, Any]]
+    apps: Mapping[str, Any]
+    proxies: list[str]
+    mistakes: Mistakes
+
+    def addresses(self, name: str) -> list[str]:
+        """A host's addresses on the home network: as declared, else as found on its default interface."""
+        return list(self.hosts[name]["address"] or self.inventory[name].found.get("addresses", []))
+
+    def port(self, app: Mapping[str, Any]) -> int:
+        """The port on which an app is published."""
+        return int(app["port"] or self.apps[app["app"]]["port"])
+
+
+def read_house(inventory: Mapping[str, Inventory], apps: Mapping[str, Any], mistakes: Mistakes) -> House:
+    """All hosts' declarations, each checked by itself."""
+    hosts = {name: read_host(host.variables, name, mistakes) for name, host in inventory.items()}
+    return House(inventory, hosts, apps, proxies_of(inventory, hosts), mistakes)
+
+
+def take_off(house: House) -> None:
+    """No site any more, and every app absent."""
+    for host in house.hosts.values():
+        named = {app["name"]: app for app in host["apps"]}
+        for site in host["sites"]:
+            if site["app"] and site["app"] not in named:
+                named[site["app"]] = implied_app(site["app"])
+        host["sites"] = []
+        host["apps"] = [{**app, "state": "absent"} for app in named.values()]
+
+
+def implied_app(name: str) -> dict[str, Any]:
+    """The app that a site names without an entry in `exposure_apps`."""
+    return {"name": name, "app": "", "version": "", "image": "", "port": 0, "network": "", "environment": {}, "state": "present"}
+
+
+def proxies_of(inventory: Mapping[str, Inventory], hosts: Mapping[str, dict[str, Any]]) -> list[str]:
+    """The hosts that carry a proxy: the group `proxy`, or without such a group the only host that declares something."""
+    grouped = [name for name, host in inventory.items() if "proxy" in host.groups]
+    declaring = [name for name, host in hosts.items() if host["sites"] or host["apps"]]
+    return grouped or (declaring if len(declaring) == 1 else [])
+
+
+def join(house: House) -> list[Route]:
+    """Every site with its proxy and its app. What a site leaves out is filled in here."""
+    mistakes, apps = house.mistakes, house.apps
+    routes = []
+    for name, host in house.hosts.items():
+        entries = apps_by_name(name, host, mistakes)
+        for site in host["sites"]:
+            where = f"site {site['name']}"
+            proxy = "" if mistakes.about(name, where, "proxy") else choose_proxy(site, name, house.proxies, mistakes)
+            app = app_of(site, name, entries, mistakes)
+            if not site["hosts"] and not mistakes.about(name, where, "hosts") and not default_hosts(site, host):
+                mistakes.add(name, where, "hosts", "(missing)", "the site has no name, and none can be made of exposure_domain", "hosts: [home.example.org]")
+            if proxy and site["hosts"]:
+                routes.append(Route(site, name, proxy, app if app and app["app"] in apps else None))
+        host["apps"] = list(entries.values())
+        for app in host["apps"]:
+            app["app"] = app["app"] or app["name"]
+            if app["app"] not in apps and app["state"] != "absent" and not mistakes.about(name, f"app {app['name']}", "app"):
+                mistakes.add(
+                    name,
+                    f"app {app['name']}",
+                    "app",
+                    app["app"],
+                    "the catalogue has no such app",
+                    "one of " + ", ".join(sorted(apps)) + ", or an upstream of your own",
+                )
+    return routes
+
+
+def app_of(site: dict[str, Any], host: str, entries: dict[str, dict[str, Any]], mistakes: Mistakes) -> dict[str, Any] | None:
+    """The app that a site names, entered where it stands in no list; None for a site with an upstream, or with a mistake here."""
+    where = f"site {site['name']}"
+    if mistakes.about(host, where, "app", "upstream"):
+        return None
+    if bool(site["app"]) == bool(site["upstream"]):
+        cure = "app: home_assistant or upstream: http://192.168.1.20:8080"
+        mistakes.add(host, where, "app", site["app"] or "(missing)", "a site needs an app or an upstream, and not both", cure)
+        return None
+    if not site["app"]:
+        return None
+    app = entries.setdefault(site["app"], implied_app(site["app"]))
+    app["app"] = app["app"] or app["name"]
+    if app["state"] == "absent":
+        cure = "the site without this app, or the app with state: present"
+        mistakes.add(host, where, "app", site["app"], "the app is declared state: absent", cure)
+        return None
+    return app
+
+
+def apps_by_name(name: str, host: Mapping[str, Any], mistakes: Mistakes) -> dict[str, dict[str, Any]]:
+    """The entries of `exposure_apps` of one host, each name once."""
+    entries: dict[str, dict[str, Any]] = {}
+    for app in host["apps"]:
+        if entries.setdefault(app["name"], app) is not app:
+            cure = f"one entry, or a name of its own for the second: {{name: second, app: {app['app'] or app['name']}}}"
+            mistakes.add(name, f"app {app['name']}", "name", app["name"], "the app is declared twice on this host", cure)
+    return entries
+
+
+def default_hosts(site: dict[str, Any], host: dict[str, Any]) -> bool:
+    """Give a site without names the name `<site>.<exposure_domain>`, where that is a host name."""
+    if host["domain"] and "_" not in site["name"] and not site["name"].endswith("-"):
+        site["hosts"] = [f"{site['name']}.{host['domain']}"]
+    return bool(site["hosts"])
+
+
+def choose_proxy(site: dict[str, Any], host: str, proxies: list[str], mistakes: Mistakes) -> str:
+    """The proxy that a site names, else the one on its own host, else the only one; '' and a mistake where there is none."""
+    if site["proxy"]:
+        if site["proxy"] in proxies:
+            return str(site["proxy"])
+        mistakes.add(
+            host,
+            f"site {site['name']}",
+            "proxy",
+            site["proxy"],
+            "it is not a host of the group proxy",
+            " or ".join(proxies) or "a host, and put that host into the group proxy",
+        )
+        return ""
+    if host in proxies:
+        return host
+    if len(proxies) == 1:
+        return proxies[0]
+    problem = "there are several proxies to choose from" if proxies else "no host carries a proxy"
+    mistakes.add(
+        host,
+        f"site {site['name']}",
+        "proxy",
+        "(missing)",
+        problem,
+        "proxy: " + " or ".join(proxies) if proxies else "a group proxy with one host in the inventory",
+    )
+    return ""
