@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from plugins.module_utils.release.disk import resolved
 from plugins.module_utils.release.machine import Machine
-from plugins.module_utils.release.transaction import Change, Failure, Transaction, resolved, summary
+from plugins.module_utils.release.transaction import Change, Failure, Transaction, summary
 from plugins.module_utils.release.tree import File, Tree, found, mode_of
 
 from .systemd import Systemd
