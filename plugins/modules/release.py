@@ -47,6 +47,11 @@ options:
       unit:
         description: Systemd unit that serves the tree. It is reloaded, or started where it is not running.
         type: str
+      replaces:
+        description: Units that held the ports of O(trees[].unit) so far. They are stopped as it starts, and started again where it fails.
+        type: list
+        elements: str
+        default: []
       listens:
         description: TCP ports that something must listen on once the tree serves.
         type: list
@@ -141,6 +146,7 @@ TREE = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "live": {"type": "path"},
     "unit": {"type": "str"},
+    "replaces": {"type": "list", "elements": "str", "default": []},
     "listens": {"type": "list", "elements": "int", "default": []},
     "validate": {"type": "list", "elements": "str", "default": []},
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
@@ -168,6 +174,7 @@ def tree_of(given: dict) -> Tree:
         given["unit"] or "",
         tuple(given["listens"]),
         given["state"],
+        tuple(given["replaces"]),
     )
 
 

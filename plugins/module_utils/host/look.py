@@ -26,8 +26,19 @@ COMPOSE_PLUGIN = (
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
 )
-UNITS = {"caddy": "etc/systemd/system/caddy.service.d/exposure.conf", "firewall": "etc/systemd/system/exposure-firewall.service"}
+UNITS = {
+    "caddy": ("etc/systemd/system/caddy.service.d/exposure.conf",),
+    "firewall": ("etc/systemd/system/exposure-firewall.service",),
+    "nginx": (
+        "etc/systemd/system/nginx.service.d/exposure.conf",
+        "usr/local/lib/exposure/nginx-reload",
+        "etc/nginx/conf.d/exposure.conf",
+        "etc/nginx/modules-enabled/90-exposure.conf",
+    ),
+}
 """What roles write for systemd. Its digest tells them, without a task of its own, whether it is current."""
+PACKAGES = ("caddy", "nginx", "certbot")
+DEFAULT_SERVER = re.compile(r"^\s*listen\s+(\S*:)?(80|443)\b[^;]*\bdefault_server\b", re.MULTILINE)
 DOCKER_SOCKET = "/run/docker.sock"
 
 
@@ -36,18 +47,25 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
     release = release_of((root / "etc/os-release").read_text())
     docker = bool(shutil.which("docker"))
     compose = any((root / folder.lstrip("/") / "docker-compose").exists() for folder in COMPOSE_PLUGIN)
-    caddy = caddy_version(run)
+    installed = packages(run)
+    caddy = installed.get("caddy") or caddy_binary(run)
     archive = archives(run, release) if not (docker and compose and caddy) or (release == "trixie" and caddy.startswith("2.6")) else {}
     return {
         "release": release,
         "caddy": caddy,
+        "nginx": installed.get("nginx", ""),
+        "certbot": installed.get("certbot", ""),
+        "nginx_stream": (root / "usr/lib/nginx/modules/ngx_stream_module.so").exists(),
+        **nginx_sites(run, root / "etc/nginx"),
+        "ipv6": (root / "proc/net/if_inet6").exists(),
+        "resolvers": resolvers(root / "etc/resolv.conf"),
         "docker": docker,
         "compose": compose,
         "yaml": importlib.util.find_spec("yaml") is not None,
         "nft": bool(shutil.which("nft")),
         "firewall": (root / "etc/exposure/firewall").exists(),
-        "caddy_released": (root / "etc/exposure/caddy/current").exists(),
-        "units": {name: digest(root / path) for name, path in UNITS.items()},
+        **{f"{name}_released": (root / f"etc/exposure/{name}/current").exists() for name in ("caddy", "nginx", "splitter")},
+        "units": {name: digest([root / path for path in paths]) for name, paths in UNITS.items()},
         "caddyfile_edited": edited(run, "caddy", root / "etc/caddy/Caddyfile"),
         "package_lists": any((root / "var/lib/apt/lists").glob("*_Packages*")),
         "archive": archive.get("uri", ""),
@@ -71,29 +89,52 @@ def release_of(os_release: str) -> str:
     return ""
 
 
-def caddy_version(run: Run) -> str:
-    """The version of an installed Caddy: the package's, else what the binary says; '' without one."""
-    code, output = run(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Version}", "caddy"])
-    if not code and output.startswith("installed "):
-        return output.split()[1]
+def packages(run: Run) -> dict[str, str]:
+    """The versions of those of our packages that are installed."""
+    _, output = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status} ${Version}\\n", *PACKAGES])
+    rows = [row.split() for row in output.splitlines()]
+    return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
+
+
+def caddy_binary(run: Run) -> str:
+    """The version of a Caddy that came in no package; '' without one."""
     if not shutil.which("caddy"):
         return ""
     code, output = run(["caddy", "version"])
     return output.split()[0].lstrip("v") if not code and output.split() else ""
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, '' where it is not."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+def nginx_sites(run: Run, etc: Path) -> dict[str, Any]:
+    """What nginx serves besides ours: whether the package's welcome page is on (`nginx_welcome`), whether a person has sites there
+    (`nginx_own_sites`), and which of those answer for every name (`nginx_defaults`)."""
+    own = [path for folder in ("sites-enabled", "conf.d") for path in sorted((etc / folder).glob("*")) if path.is_file() and path.name != "exposure.conf"]
+    welcome = [
+        path for path in own if path == etc / "sites-enabled/default" and not edited(run, "nginx-common", path, as_name="/etc/nginx/sites-available/default")
+    ]
+    own = [path for path in own if path not in welcome and not path.name.startswith(".")]
+    defaults = [str(path) for path in own if DEFAULT_SERVER.search(path.read_text(errors="replace"))]
+    return {"nginx_welcome": bool(welcome), "nginx_own_sites": bool(own), "nginx_defaults": defaults}
 
 
-def edited(run: Run, package: str, path: Path) -> bool:
+def resolvers(path: Path) -> list[str]:
+    """The DNS servers of the host as nginx takes them (resolv.conf(5)), at most three."""
+    found = re.findall(r"^nameserver\s+([0-9A-Fa-f.:]+)", path.read_text(errors="replace"), re.MULTILINE) if path.exists() else []
+    return [f"[{one}]" if ":" in one else one for one in found[:3]]
+
+
+def digest(paths: Sequence[Path]) -> str:
+    """SHA-256 of files one after the other, '' where one is missing."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest() if all(path.exists() for path in paths) else ""
+
+
+def edited(run: Run, package: str, path: Path, as_name: str = "") -> bool:
     """Whether a configuration file is a person's: present, and not as its package brought it (dpkg-query(1), Conffiles)."""
     if not path.exists():
         return False
     code, output = run(["dpkg-query", "-W", "-f", "${Conffiles}", package])
     digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    return bool(code) or digest not in output.split()
+    rows = [row.split() for row in output.splitlines()]
+    return bool(code) or digest not in [row[1] for row in rows if len(row) > 1 and as_name in ("", row[0])]
 
 
 def archives(run: Run, release: str) -> dict[str, Any]:

@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from . import values
 from .declaration import PROOF, Field, Place, anything, read
 from .mistakes import Mistakes, Refused
-
-MODE = re.compile(r"0[0-7]{3}\Z")
 
 
 def compose_service(value: object) -> dict[str, Any]:
@@ -37,12 +34,6 @@ def companions(value: object) -> dict[str, dict[str, Any]]:
     return {values.slug(name): service for name, service in value.items()}
 
 
-def mode(value: object) -> str:
-    if not isinstance(value, str) or not MODE.match(value):
-        raise Refused("a mode is not four digits in quotes", '"0750"')
-    return value
-
-
 def number_of_user(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
         raise Refused("an owner or group is not a number", "the number of the user in the image, such as 1000")
@@ -58,7 +49,7 @@ def folders(value: object) -> dict[str, dict[str, Any]]:
         rights = {"owner": 0, "group": 0, "mode": "0750", **(given or {})} if isinstance(given, (dict, type(None))) else {}
         if set(rights) != {"owner", "group", "mode"}:
             raise Refused(f"the rights of {name!r} are not owner, group and mode", '{owner: 1000, group: 1000, mode: "0750"}, or {} for those of root')
-        taken[values.slug(name)] = {"owner": number_of_user(rights["owner"]), "group": number_of_user(rights["group"]), "mode": mode(rights["mode"])}
+        taken[values.slug(name)] = {"owner": number_of_user(rights["owner"]), "group": number_of_user(rights["group"]), "mode": values.mode(rights["mode"])}
     return taken
 
 
@@ -68,6 +59,9 @@ PROXY = {
     "max_body": Field(values.size, None),
     "read_timeout": Field(values.duration, None),
     "keep_streams": Field(values.duration, None),
+    "buffering": Field(values.boolean, None),
+    "compress": Field(values.boolean, None),
+    "log_queries": Field(values.boolean, None),
 }
 TRUST = {"writer": Field(values.one_of("home_assistant"), required=True), "folder": Field(values.slug, required=True)}
 

@@ -27,12 +27,24 @@ class Inventory:
 
 @dataclass
 class Route:
-    """A site joined with the host it was declared on, the host of its proxy, and its app there."""
+    """Where requests of a site go: a site, or a `part` of it (an entry of its `paths`), joined with the host it was declared on, the host of
+    its proxy, and its app there."""
 
     site: dict[str, Any]
     host: str
     proxy: str
     app: dict[str, Any] | None
+    part: dict[str, Any]
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the site itself. Each site has one such route, the first."""
+        return self.part is self.site
+
+    @property
+    def place(self) -> str:
+        """What comes before a field of the part in a message."""
+        return "" if self.whole else f"paths[{self.site['paths'].index(self.part) + 1}]."
 
 
 @dataclass
@@ -64,9 +76,9 @@ def take_off(house: House) -> None:
     """No site any more, and every app absent."""
     for host in house.hosts.values():
         named = {app["name"]: app for app in host["apps"]}
-        for site in host["sites"]:
-            if site["app"] and site["app"] not in named:
-                named[site["app"]] = implied_app(site["app"])
+        for part in [part for site in host["sites"] for part in (site, *site["paths"])]:
+            if part["app"] and part["app"] not in named:
+                named[part["app"]] = implied_app(part["app"])
         host["sites"] = []
         host["apps"] = [{**app, "state": "absent"} for app in named.values()]
 
@@ -92,11 +104,14 @@ def join(house: House) -> list[Route]:
         for site in host["sites"]:
             where = f"site {site['name']}"
             proxy = "" if mistakes.about(name, where, "proxy") else choose_proxy(site, name, house.proxies, mistakes)
-            app = app_of(site, name, entries, mistakes)
             if not site["hosts"] and not mistakes.about(name, where, "hosts") and not default_hosts(site, host):
                 mistakes.add(name, where, "hosts", "(missing)", "the site has no name, and none can be made of exposure_domain", "hosts: [home.example.org]")
-            if proxy and site["hosts"]:
-                routes.append(Route(site, name, proxy, app if app and app["app"] in apps else None))
+            for part in (site, *site["paths"]):
+                route = Route(site, name, proxy, None, part)
+                app = app_of(route, entries, mistakes)
+                route.app = app if app and app["app"] in apps else None
+                if proxy and site["hosts"]:
+                    routes.append(route)
         host["apps"] = list(entries.values())
         for app in host["apps"]:
             app["app"] = app["app"] or app["name"]
@@ -112,22 +127,24 @@ def join(house: House) -> list[Route]:
     return routes
 
 
-def app_of(site: dict[str, Any], host: str, entries: dict[str, dict[str, Any]], mistakes: Mistakes) -> dict[str, Any] | None:
-    """The app that a site names, entered where it stands in no list; None for a site with an upstream, or with a mistake here."""
-    where = f"site {site['name']}"
-    if mistakes.about(host, where, "app", "upstream"):
+def app_of(route: Route, entries: dict[str, dict[str, Any]], mistakes: Mistakes) -> dict[str, Any] | None:
+    """The app that a site or a part of it names, entered where it stands in no list; None for one with an upstream, or with a mistake here."""
+    part, host, where = route.part, route.host, f"site {route.site['name']}"
+    line = f"{route.place}app"
+    if mistakes.about(host, where, line, f"{route.place}upstream"):
         return None
-    if bool(site["app"]) == bool(site["upstream"]):
+    elsewhere = route.whole and bool(part["redirect"] or part["paths"])
+    if bool(part["app"]) == bool(part["upstream"]) and not (elsewhere and not part["app"]):
         cure = "app: home_assistant or upstream: http://192.168.1.20:8080"
-        mistakes.add(host, where, "app", site["app"] or "(missing)", "a site needs an app or an upstream, and not both", cure)
+        mistakes.add(host, where, line, part["app"] or "(missing)", "a site needs an app or an upstream, and not both", cure)
         return None
-    if not site["app"]:
+    if not part["app"]:
         return None
-    app = entries.setdefault(site["app"], implied_app(site["app"]))
+    app = entries.setdefault(part["app"], implied_app(part["app"]))
     app["app"] = app["app"] or app["name"]
     if app["state"] == "absent":
         cure = "the site without this app, or the app with state: present"
-        mistakes.add(host, where, "app", site["app"], "the app is declared state: absent", cure)
+        mistakes.add(host, where, line, part["app"], "the app is declared state: absent", cure)
         return None
     return app
 

@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .mistakes import Mistakes
-from .model import Plan
+from .model import HostPlan, Plan
 from .networks import overlap, stack_network
 
 if TYPE_CHECKING:
     from .collection import Route
 
 THROUGH_GROUP = "the site in the host_vars of one host only (in group_vars, every host of the group declares it)"
-OUR_PROCESSES = {80: {"caddy"}, 443: {"caddy"}}
+INSIDE_TLS = ("certificate", "paths", "redirect", "hsts", "max_body", "read_timeout", "keep_streams", "buffering", "compress", "log_queries")
+"""Lines of a site that need a proxy which sees the requests themselves."""
 
 
 def check_names(routes: Sequence[Route], addresses: Mapping[str, list[str]], mistakes: Mistakes) -> None:
@@ -26,7 +27,7 @@ def check_names(routes: Sequence[Route], addresses: Mapping[str, list[str]], mis
     """
     owners: dict[str, Route] = {}
     sites: dict[tuple[str, str], Route] = {}
-    for route in routes:
+    for route in (route for route in routes if route.whole):
         name, where = route.site["name"], f"site {route.site['name']}"
         first = sites.setdefault((route.proxy, name), route)
         same_twice = first is not route and first.host != route.host and first.site["hosts"] == route.site["hosts"]
@@ -55,17 +56,60 @@ def check_names(routes: Sequence[Route], addresses: Mapping[str, list[str]], mis
             elif route.site["hosts"].count(host_name) > 1:
                 mistakes.add(route.host, where, "hosts", host_name, "the name stands there twice", "each name once")
     for route in routes:
-        host, _, port = route.site["upstream"].partition("://")[2].rpartition(":")
+        host, _, port = route.part["upstream"].partition("://")[2].rpartition(":")
         itself = host.strip("[]") in addresses[route.proxy] or is_loopback(host.strip("[]"))
         if host in owners or (itself and port in ("80", "443")):
             mistakes.add(
                 route.host,
                 f"site {route.site['name']}",
-                "upstream",
-                route.site["upstream"],
+                f"{route.place}upstream",
+                route.part["upstream"],
                 "it leads back to the proxy itself",
                 "the address and port of the application, such as http://192.168.1.20:8080",
             )
+
+
+def check_sites(routes: Sequence[Route], mistakes: Mistakes) -> None:
+    """The lines of each site mean something together."""
+    for route in routes:
+        site, part, where = route.site, route.part, f"site {route.site['name']}"
+        for line in ("upstream_name", "upstream_ca"):
+            if part[line] and not part["upstream"].startswith("https://"):
+                cure = "upstream: https:// and the address, or the site without this line"
+                mistakes.add(route.host, where, f"{route.place}{line}", part[line], "there is no https upstream that it could be about", cure)
+        if not route.whole:
+            same = [other for other in site["paths"] if other["path"].rstrip("/") == part["path"].rstrip("/")]
+            if len(same) > 1 or (part["path"].rstrip("/") == "" and (site["app"] or site["upstream"])):
+                mistakes.add(route.host, where, f"{route.place}path", part["path"], "the path stands there twice", "each path once; / is the site itself")
+        elif site["tls"] == "passthrough":
+            check_passthrough(route, mistakes)
+        else:
+            check_served(route, mistakes)
+
+
+def check_served(route: Route, mistakes: Mistakes) -> None:
+    """A site that the proxy serves itself."""
+    site, where = route.site, f"site {route.site['name']}"
+    for line in ("proxy_protocol", "http_upstream"):
+        if site[line]:
+            mistakes.add(route.host, where, line, site[line], "it is for a site whose TLS ends at its app", "tls: passthrough, or the site without this line")
+    if site["tls"] == "local" and site["certificate"]:
+        mistakes.add(route.host, where, "tls", "local", "the certificate that the site names has a kind of its own", "either tls or certificate")
+    if site["redirect"]:
+        for line in ("app", "upstream", "paths"):
+            if site[line]:
+                mistakes.add(route.host, where, "redirect", site["redirect"], f"all is sent elsewhere, and {line} never asked", f"either redirect or {line}")
+        if site["redirect"].partition("://")[2] in site["hosts"]:
+            mistakes.add(route.host, where, "redirect", site["redirect"], "it leads back to the site itself", "the address of another site")
+
+
+def check_passthrough(route: Route, mistakes: Mistakes) -> None:
+    """A site of which the proxy sees the name alone."""
+    site, where = route.site, f"site {route.site['name']}"
+    for line in INSIDE_TLS:
+        if site[line]:
+            problem = "with tls: passthrough the proxy does not see inside the connection"
+            mistakes.add(route.host, where, line, site[line], problem, "the site without this line, or without tls: passthrough")
 
 
 def is_loopback(host: str) -> bool:
@@ -83,6 +127,12 @@ def check_stacks(plan: Plan, mistakes: Mistakes) -> None:
                 if stack.network and other.network and overlap(stack.network, other.network):
                     free = stack_network("172.31.0.0/16", stack.name)
                     mistakes.add(host, f"app {stack.name}", "network", stack.network, f"app {other.name} uses this network", f"network: {free}")
+
+
+def proxies_of(its: HostPlan, found: Mapping[str, Any]) -> set[str]:
+    """The processes that may hold a port of the proxy: its engine, and those that an earlier run set up."""
+    engine = {its.proxy.engine, *its.proxy.retired} if its.proxy else set()
+    return engine | ({"nginx"} if found.get("splitter_released") else set())
 
 
 def free_port(port: int, users: Mapping[int, str]) -> int:
@@ -109,7 +159,8 @@ def check_ports(plan: Plan, found: Mapping[str, Mapping[str, Any]], mistakes: Mi
                 users.setdefault(port, f"app {stack.name}")
         for listener in found[host].get("listening", []):
             port, process = listener["port"], listener["process"]
-            if port in users and process not in OUR_PROCESSES.get(port, {"docker-proxy"}) and (users[port] == "the proxy" or listener["address"] != "::1"):
+            ours = proxies_of(its, found[host]) if users.get(port) == "the proxy" else {"docker-proxy"}
+            if port in users and process not in ours and (users[port] == "the proxy" or listener["address"] != "::1"):
                 who = users[port] if users[port] == "the proxy" else f"its {users[port]}"
                 cure = (
                     f"stop {process}, or move it to another port"

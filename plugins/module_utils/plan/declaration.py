@@ -14,15 +14,17 @@ from . import values
 from .mistakes import Mistakes, Refused
 
 PREFIX = "exposure_"
+HIDDEN = "(secret, hidden)"
 
 
 @dataclass(frozen=True)
 class Field:
-    """One line that may be declared. `check` returns its value as the Plan uses it or raises `Refused`."""
+    """One line that may be declared. `check` returns its value as the Plan uses it or raises `Refused`. The value of a secret shows nowhere."""
 
     check: Callable[[Any], Any]
     default: Any = None
     required: bool = False
+    secret: bool = False
 
 
 def anything(value: object) -> object:
@@ -32,9 +34,20 @@ def anything(value: object) -> object:
 ACME = {
     "email": Field(values.e_mail, ""),
     "directory": Field(values.web_address, "https://acme-v02.api.letsencrypt.org/directory"),
+    "staging": Field(values.boolean, False),
     "ca_root": Field(values.file_path, ""),
-    "challenges": Field(values.many(values.one_of("http-01", "tls-alpn-01")), ["http-01", "tls-alpn-01"]),
+    "challenges": Field(values.many(values.one_of("http-01", "tls-alpn-01", "dns-01")), ["http-01", "tls-alpn-01"]),
+    "dns": Field(values.slug, ""),
+    "dns_wait": Field(values.duration, None),
+    "key_type": Field(values.one_of("ecdsa", "rsa"), "ecdsa"),
     "profile": Field(values.slug, ""),
+    "addresses": Field(values.many(values.address), []),
+    "allow_private": Field(values.boolean, False),
+}
+
+EAB = {
+    "kid": Field(values.text, required=True),
+    "hmac_key": Field(values.base64url, required=True, secret=True),
 }
 
 PROOF = {
@@ -43,18 +56,59 @@ PROOF = {
     "contains": Field(values.text, ""),
 }
 
+UPSTREAM = {
+    "app": Field(values.slug, ""),
+    "upstream": Field(values.upstream, ""),
+    "upstream_name": Field(values.host, ""),
+    "upstream_ca": Field(values.trust, ""),
+}
+
+PATH = {
+    "path": Field(values.location, required=True),
+    "strip": Field(values.boolean, False),
+    **UPSTREAM,
+}
+
 SITE = {
     "name": Field(values.slug, required=True),
     "hosts": Field(values.many(values.host_name), []),
-    "app": Field(values.slug, ""),
-    "upstream": Field(values.upstream, ""),
+    **UPSTREAM,
+    "paths": Field(anything, []),
+    "redirect": Field(values.redirect, ""),
     "proxy": Field(values.text, ""),
-    "tls": Field(values.one_of("acme", "internal"), "acme"),
+    "tls": Field(values.one_of("acme", "local", "passthrough"), "acme"),
+    "certificate": Field(values.slug, ""),
+    "proxy_protocol": Field(values.boolean, False),
+    "http_upstream": Field(values.upstream, ""),
+    "http_paths": Field(values.many(values.location), ["/.well-known/acme-challenge/", "/.freepbx-known/"]),
     "hsts": Field(values.duration, 0),
     "max_body": Field(values.size, None),
     "read_timeout": Field(values.duration, None),
     "keep_streams": Field(values.duration, None),
+    "buffering": Field(values.boolean, None),
+    "compress": Field(values.boolean, None),
+    "log_queries": Field(values.boolean, None),
     "probe": Field(anything, None),
+}
+
+COPY = {
+    "path": Field(values.file_path, required=True),
+    "content": Field(values.one_of("fullchain", "chain", "cert", "privkey", "dhparam"), required=True),
+    "owner": Field(values.user_name, "root"),
+    "group": Field(values.user_name, "root"),
+    "mode": Field(values.mode, "0600"),
+}
+
+CERTIFICATE = {
+    "name": Field(values.slug, required=True),
+    "kind": Field(values.one_of("acme", "local", "files"), "acme"),
+    "hosts": Field(values.many(values.certificate_name), []),
+    "challenge": Field(values.one_of("http-01", "dns-01"), ""),
+    "key_type": Field(values.one_of("ecdsa", "rsa"), ""),
+    "chain": Field(values.file_path, ""),
+    "key": Field(values.file_path, ""),
+    "copies": Field(anything, []),
+    "after": Field(values.many(values.word), []),
 }
 
 APP = {
@@ -70,8 +124,13 @@ APP = {
 
 HOST = {
     "domain": Field(values.host_name, ""),
-    "proxy": Field(values.one_of("caddy"), "caddy"),
+    "proxy": Field(values.one_of("caddy", "nginx"), "caddy"),
+    "http3": Field(values.boolean, None),
     "acme": Field(anything, {}),
+    "acme_eab": Field(anything, {}, secret=True),
+    "acme_credentials": Field(values.mapping_of(values.credential_name), {}, secret=True),
+    "certbot_source": Field(values.one_of("debian", "pypi"), "debian"),
+    "certificates": Field(anything, []),
     "sites": Field(anything, []),
     "apps": Field(anything, []),
     "address": Field(values.many(values.address), []),
@@ -117,11 +176,20 @@ def read(table: Mapping[str, Field], given: object, place: Place, mistakes: Mist
         try:
             taken[name] = table[name].check(value)
         except Refused as refusal:
-            mistakes.add(place.host, place.entry, where, value, refusal.problem, refusal.write)
+            mistakes.add(place.host, place.entry, where, HIDDEN if table[name].secret else value, refusal.problem, refusal.write)
     for name, field in table.items():
         if field.required and taken[name] is None and name not in given:
             mistakes.add(place.host, place.entry, f"{place.prefix}{name}", "(missing)", "this line is needed", f"{name}: and its value")
     return taken
+
+
+def read_parts(table: Mapping[str, Field], given: object, place: Place, what: str, mistakes: Mistakes) -> list[dict[str, Any]]:
+    """A list that is one line of an entry, each part read by its table. `place` is that of the entry."""
+    if not isinstance(given, list):
+        mistakes.add(place.host, place.entry, what, given, "it is not a list", f"{what}: and entries that begin with -")
+        return []
+    parts = [read(table, part, Place(place.host, place.entry, f"{what}[{number}]."), mistakes) for number, part in enumerate(given, 1)]
+    return [part for part in parts if part["path"]]
 
 
 def read_list(table: Mapping[str, Field], given: object, host: str, variable: str, mistakes: Mistakes) -> list[dict[str, Any]]:
@@ -145,10 +213,17 @@ def read_host(variables: Mapping[str, object], host: str, mistakes: Mistakes) ->
     given = {key.removeprefix(PREFIX): value for key, value in variables.items() if key.startswith(PREFIX)}
     taken = read(HOST, given, Place(host, "", PREFIX), mistakes)
     taken["acme"] = read(ACME, taken["acme"], Place(host, "", "exposure_acme."), mistakes)
+    if taken["acme_eab"]:
+        taken["acme_eab"] = read(EAB, taken["acme_eab"], Place(host, "", "exposure_acme_eab."), mistakes)
     taken["verify"] = read(VERIFY, taken["verify"], Place(host, "", "exposure_verify."), mistakes)
     taken["sites"] = read_list(SITE, taken["sites"], host, "exposure_sites", mistakes)
     taken["apps"] = read_list(APP, taken["apps"], host, "exposure_apps", mistakes)
+    taken["certificates"] = read_list(CERTIFICATE, taken["certificates"], host, "exposure_certificates", mistakes)
     for site in taken["sites"]:
-        if site["probe"] is not None:
-            site["probe"] = read(PROOF, site["probe"], Place(host, f"site {site['name']}", "probe."), mistakes)
+        place = Place(host, f"site {site['name']}", "probe.")
+        site["probe"] = read(PROOF, site["probe"], place, mistakes) if site["probe"] is not None else None
+        site["paths"] = read_parts(PATH, site["paths"], place, "paths", mistakes)
+    for certificate in taken["certificates"]:
+        place = Place(host, f"certificate {certificate['name']}")
+        certificate["copies"] = read_parts(COPY, certificate["copies"], place, "copies", mistakes)
     return taken

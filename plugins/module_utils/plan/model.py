@@ -9,29 +9,88 @@ from typing import Any
 
 
 @dataclass
+class Location:
+    """Where the requests below one path go: `upstream` is `host:port`. With `strip`, the app sees the path without `path` before it.
+
+    Over TLS, the upstream's certificate is to be for `upstream_name`, and from an authority in `upstream_ca`: a file on the proxy, the
+    system's where it is empty, or `any` for none at all.
+    """
+
+    path: str
+    strip: bool
+    upstream: str
+    upstream_tls: bool = False
+    upstream_name: str = ""
+    upstream_ca: str = ""
+
+
+@dataclass
 class ProxySite:
-    """One virtual host of a proxy: `hosts` (A-labels) go to `upstream` (`host:port`). Durations in seconds, sizes in bytes."""
+    """One virtual host of a proxy. `hosts` are A-labels, `locations` have the longest path first. Durations in seconds, sizes in bytes.
+
+    `certificate` is its name in the store; empty where the proxy manages its certificate itself. `redirect` is the start of the URL that all
+    requests are sent to.
+    """
+
+    name: str
+    hosts: list[str]
+    locations: list[Location]
+    certificate: str = ""
+    redirect: str = ""
+    hsts: int = 0
+    max_body: int = 0
+    read_timeout: int = 0
+    keep_streams: int = 0
+    buffering: bool = True
+    compress: bool = True
+    log_queries: bool = False
+
+
+@dataclass
+class Passthrough:
+    """Names whose TLS ends at the upstream (`host:port`). Over http, `http_paths` go to `http_upstream`, all else to https."""
 
     name: str
     hosts: list[str]
     upstream: str
-    upstream_tls: bool
-    issuer: str
-    hsts: int
-    max_body: int
-    read_timeout: int
-    keep_streams: int
+    proxy_protocol: bool
+    http_upstream: str
+    http_paths: list[str]
 
 
 @dataclass
 class Proxy:
-    """The proxy of one host: its engine, where its package comes from, its virtual hosts and its ACME settings."""
+    """The proxy of one host: its engine, where its package comes from, its virtual hosts, what it passes through, and its ACME settings.
+
+    `splitter` stands in front of it while something is passed through: `pass` inside nginx, `proxy_protocol` before any engine.
+    `retired` are engines that an earlier run set up there and that are to go.
+    """
 
     engine: str
     source: str
     version: list[int]
     sites: list[ProxySite]
     acme: dict[str, Any]
+    http3: bool = True
+    passthrough: list[Passthrough] = field(default_factory=list)
+    splitter: str = ""
+    retired: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Certificate:
+    """A certificate of the store of a host. `hosts` may hold wildcards, and for `local` addresses and localhost."""
+
+    name: str
+    hosts: list[str]
+    kind: str
+    challenge: str = ""
+    key_type: str = "ecdsa"
+    chain: str = ""
+    key: str = ""
+    copies: list[dict[str, Any]] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+    reload: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -80,6 +139,7 @@ class Opening:
 class HostPlan:
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
     admissions: list[Admission] = field(default_factory=list)
     openings: list[Opening] = field(default_factory=list)
 
@@ -96,13 +156,13 @@ class Probe:
     contains: str
     websocket: dict[str, str] | None
     closed_ports: list[int]
+    passthrough: bool = False
 
 
 @dataclass
 class Plan:
-    """Everything one run will do, for all hosts of the inventory. `names`: public name -> proxy; `certificates`: one entry each."""
+    """Everything one run will do, for all hosts of the inventory. `names`: public name -> proxy."""
 
     hosts: dict[str, HostPlan]
     names: dict[str, str]
-    certificates: list[dict[str, Any]]
     probes: list[Probe]

@@ -26,6 +26,12 @@ E_MAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9.-]{3,253}\Z")
 SIZE = re.compile(r"([0-9]{1,15})(|[kKMGT]|[KMGT]i)B?\Z")
 DURATION = re.compile(r"([0-9]{1,10})(s|m|h|d|)\Z")
 ZONE = re.compile(r"(?=.{1,64}\Z)[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}\Z")
+USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
+MODE = re.compile(r"0[0-7]{3}\Z")
+WORD = re.compile(r"[A-Za-z0-9._~/=&?%+,@:-]{1,200}\Z")
+LOCATION = re.compile(r"/[A-Za-z0-9._~/-]{0,200}\Z")
+BASE64URL = re.compile(r"[A-Za-z0-9_-]{16,400}={0,2}\Z")
+CREDENTIAL_NAME = re.compile(r"[a-z][a-z0-9_]{0,79}\Z")
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
 DECIMAL = {"": 1, "k": 1000, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
 FACTOR = {**DECIMAL, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
@@ -64,6 +70,12 @@ path = matching(PATH, "it is not a path of a URL", "a path that begins with /, s
 image_tag = matching(TAG, "it is not an image tag", 'a fixed version in quotes, such as "2026.11.0"')
 image = matching(IMAGE, "it is not the name of an image", "the image without its tag, such as docker.io/traefik/whoami")
 time_zone = matching(ZONE, "it is not a time zone", "a name from the tz database, such as Europe/Paris")
+location = matching(LOCATION, "it is not a path that requests can be sorted by", "a path such as /someservice: letters, digits and . _ ~ - / only")
+user_name = matching(USER, "it is not the name of a user or group", "a name such as www-data")
+mode = matching(MODE, "a mode is not four digits in quotes", '"0640"')
+word = matching(WORD, "it is not a plain word of a command", "a command as a list of plain words, such as [docker, restart, registry]")
+base64url = matching(BASE64URL, "it is not a key in base64url", "the HMAC key as the authority gives it")
+credential_name = matching(CREDENTIAL_NAME, "it is not a line of a plugin's credentials file", "a name such as dns_cloudflare_api_token")
 environment_name = matching(ENVIRONMENT_NAME, "it is not the name of an environment variable", "letters, digits and _, such as LOG_LEVEL")
 
 
@@ -132,6 +144,43 @@ def host_name(value: object) -> str:
     return name
 
 
+def certificate_name(value: object) -> str:
+    """A name that can stand in a certificate: a host name, a wildcard such as *.example.org, an address, or localhost."""
+    name = text(value)
+    if name.startswith("*."):
+        return f"*.{host_name(name[2:])}"
+    if name == "localhost":
+        return name
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return host_name(name)
+
+
+def host(value: object) -> str:
+    """A name or an address as an upstream's certificate may carry it."""
+    return endpoint(text(value).strip("[]"), 1).rpartition(":")[0].strip("[]")
+
+
+def trust(value: object) -> str:
+    """Whom to trust for an upstream's certificate: a file on the proxy, or `any`."""
+    return "any" if value == "any" else file_path(value)
+
+
+def redirect(value: object) -> str:
+    """The https address of another site; the path of the request is added."""
+    example = "the address of another site without a path, such as https://home.example.org"
+    try:
+        parts = url(text(value))
+        number = parts.port
+    except ValueError:
+        raise Refused("it is not a web address", example) from None
+    if parts.scheme not in ("https", "http") or not parts.hostname or set("@?#") & set(str(value)) or parts.path not in ("", "/"):
+        raise Refused("it is not the address of a site", example)
+    default = {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{endpoint(parts.hostname, default if number is None else number).removesuffix(f':{default}')}"
+
+
 def a_labels(name: str) -> str:
     try:
         import idna
@@ -198,7 +247,7 @@ def upstream(value: object) -> str:
     if set("@?#") & set(shown) or parts.path not in ("", "/") or not parts.hostname:
         raise Refused("only a scheme, a host and a port can stand in an upstream", example)
     if parts.scheme == "https" and number == 80:
-        raise Refused("port 80 is that of http, and Caddy does not speak https to it", "http:// and the address, or the port on which https is spoken")
+        raise Refused("port 80 is that of http, and https is not spoken to it", "http:// and the address, or the port on which https is spoken")
     default = 443 if parts.scheme == "https" else 80
     return f"{parts.scheme}://{endpoint(parts.hostname, default if number is None else number)}"
 

@@ -54,6 +54,7 @@ class Change:
     staged: Path | None = None
     switched: bool = False
     committed: bool = False
+    replaced: list[str] = field(default_factory=list)
     sockets: Counter[int] = field(default_factory=Counter)
 
     @property
@@ -177,6 +178,12 @@ class Transaction:
         if not unit:
             return
         running = self.active(unit)
+        for other in tree.replaces:
+            if self.active(other):
+                self.step("replace")
+                change.replaced.append(other)
+                if trouble := self.systemctl("stop", other):
+                    raise Failure(f"{other} has to make room for {unit}, and does not stop.\n{trouble}")
         if not running and change.previous:
             # Start from the last good release first, so that only what is new is on trial.
             running = self.systemctl("start", unit) == ""
@@ -227,6 +234,9 @@ class Transaction:
                 said = self.serve_nothing(change)
         except OSError as error:
             said = f"{change.root} could not be put back as it was: {error}. Repair that and run again."
+        for other in change.replaced:
+            trouble = self.systemctl("start", other)
+            said = f"{said} {trouble or f'{other} serves again.'}".strip()
         if change.staged and resolved(change.root / "current") != resolved(change.staged):
             shutil.rmtree(change.staged, ignore_errors=True)
         return said
@@ -276,6 +286,8 @@ class Transaction:
     def settle(self, change: Change) -> None:
         """What follows a success."""
         self.step("settle")
+        for other in change.replaced:
+            self.systemctl("disable", other)
         if change.tree.live:
             link(Path(change.tree.live), change.root / "current")
         self.step("prune")

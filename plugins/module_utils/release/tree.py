@@ -50,6 +50,7 @@ class Tree:
     root: directory that holds `releases/` and the link `current`. live: link that the running service reads, on a file system that a
     reboot clears; a tree with a unit needs it. validate: command that checks a staged tree, `{tree}` standing for its directory. unit:
     systemd unit that serves it. listens: TCP ports that the unit must listen on once it serves. state: present or absent.
+    replaces: units that held the ports of the unit so far; they are stopped as it starts.
     """
 
     root: str
@@ -59,6 +60,7 @@ class Tree:
     unit: str = ""
     listens: tuple[int, ...] = ()
     state: str = "present"
+    replaces: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for what, path in (("root", self.root), ("live", self.live)):

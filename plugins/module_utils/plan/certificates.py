@@ -1,0 +1,145 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which certificates each host's store holds, and for whom."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from . import engines
+from .collection import House, Route
+from .mistakes import Mistakes
+from .model import Certificate, Plan
+
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+"""Let's Encrypt's staging directory (letsencrypt.org/docs/staging-environment)."""
+
+ENGINE_UNITS = {"caddy": "caddy.service", "nginx": "nginx.service"}
+
+
+def stored_name(site: Mapping[str, Any], proxy: Mapping[str, Any]) -> str:
+    """The name of a site's certificate in its proxy's store, '' where the proxy manages it itself or the site has none."""
+    if site["certificate"]:
+        return str(site["certificate"])
+    if site["tls"] == "passthrough" or (site["tls"] == "acme" and proxy["proxy"] == "caddy" and not only_dns(proxy["acme"])):
+        return ""
+    return str(site["name"])
+
+
+def only_dns(acme: Mapping[str, Any]) -> bool:
+    return list(acme["challenges"]) == ["dns-01"]
+
+
+def add_certificates(plan: Plan, house: House, routes: list[Route]) -> None:
+    """The certificates of each proxy's store: those that are declared, and one for each site that names none."""
+    for name in house.proxies:
+        host = house.hosts[name]
+        declared = {entry["name"]: entry for entry in declared_once(name, host, house.mistakes)}
+        found = [declared_certificate(entry, host, name, house.mistakes) for entry in declared.values()]
+        own = [route for route in routes if route.proxy == name and route.whole]
+        for route in own:
+            site, where = route.site, f"site {route.site['name']}"
+            if site["certificate"]:
+                check_use(route, declared, house.mistakes)
+            elif stored := stored_name(site, host):
+                if stored in declared:
+                    problem = "a certificate of this name is declared, and the site does not say that it uses it"
+                    house.mistakes.add(route.host, where, "certificate", "(missing)", problem, f"certificate: {stored}, or another name for either")
+                kind = "local" if site["tls"] == "local" else "acme"
+                found.append(Certificate(stored, list(site["hosts"]), kind, challenge(site["hosts"], host) if kind == "acme" else "", host["acme"]["key_type"]))
+        for certificate in found:
+            certificate.reload = [ENGINE_UNITS[host["proxy"]]]
+        check_acme(name, found, house)
+        plan.hosts[name].certificates = sorted(found, key=lambda certificate: certificate.name)
+    for name, host in house.hosts.items():
+        if name not in house.proxies and host["certificates"]:
+            problem = "certificates are kept on a host that carries a proxy, and this one does not"
+            house.mistakes.add(name, "", "exposure_certificates", f"{len(host['certificates'])} entries", problem, "the entries in the host_vars of the proxy")
+
+
+def declared_once(name: str, host: Mapping[str, Any], mistakes: Mistakes) -> list[dict[str, Any]]:
+    entries: dict[str, dict[str, Any]] = {}
+    for entry in host["certificates"]:
+        if entries.setdefault(entry["name"], entry) is not entry:
+            mistakes.add(
+                name, f"certificate {entry['name']}", "name", entry["name"], "the certificate is declared twice on this host", "one entry for each name"
+            )
+    return list(entries.values())
+
+
+def challenge(hosts: list[str], host: Mapping[str, Any], chosen: str = "") -> str:
+    """How an authority is shown that the names are ours: as chosen, by DNS where it must be, else over http."""
+    wild = any(name.startswith("*.") for name in hosts)
+    return chosen or ("dns-01" if wild or ("http-01" not in host["acme"]["challenges"] and "dns-01" in host["acme"]["challenges"]) else "http-01")
+
+
+def declared_certificate(entry: Mapping[str, Any], host: Mapping[str, Any], name: str, mistakes: Mistakes) -> Certificate:
+    """An entry of exposure_certificates, checked for what its lines mean together."""
+    where, kind = f"certificate {entry['name']}", entry["kind"]
+    if kind != "files" and not entry["hosts"] and not mistakes.about(name, where, "hosts"):
+        mistakes.add(name, where, "hosts", "(missing)", "the certificate has no names", "hosts: [example.org, '*.example.org']")
+    for line in ("chain", "key"):
+        if kind == "files" and not entry[line] and not mistakes.about(name, where, line):
+            mistakes.add(
+                name, where, line, "(missing)", "a certificate of your own needs its file", f"{line}: a PEM file on the controller (ansible-vault is read)"
+            )
+        if kind != "files" and entry[line]:
+            mistakes.add(name, where, line, entry[line], "only a certificate of your own has files", "kind: files, or the entry without this line")
+    if kind == "acme":
+        for one in entry["hosts"]:
+            if one == "localhost" or is_address(one):
+                mistakes.add(name, where, "hosts", one, "a public authority gives no certificate for it", "kind: local, or a public name")
+            if one.startswith("*.") and entry["challenge"] == "http-01":
+                mistakes.add(name, where, "challenge", "http-01", f"a wildcard such as {one} can be had by DNS only", "challenge: dns-01")
+    how = challenge(entry["hosts"], host, entry["challenge"]) if kind == "acme" else ""
+    key_type = entry["key_type"] or host["acme"]["key_type"]
+    return Certificate(entry["name"], entry["hosts"], kind, how, key_type, entry["chain"], entry["key"], entry["copies"], entry["after"])
+
+
+def is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def covers(names: list[str], host: str) -> bool:
+    """Whether a name is among those of a certificate; a wildcard stands for one label (RFC 6125, 6.4.3)."""
+    return host in names or f"*.{host.partition('.')[2]}" in names
+
+
+def check_use(route: Route, declared: Mapping[str, Mapping[str, Any]], mistakes: Mistakes) -> None:
+    """A site uses a certificate that its proxy has and that is for its names."""
+    site, where = route.site, f"site {route.site['name']}"
+    entry = declared.get(site["certificate"])
+    if entry is None:
+        known = ", ".join(sorted(declared)) or "an entry of exposure_certificates"
+        mistakes.add(route.host, where, "certificate", site["certificate"], f"{route.proxy} has no certificate of this name", known)
+        return
+    for name in site["hosts"]:
+        if entry["hosts"] and not covers(entry["hosts"], name):
+            problem = f"certificate {entry['name']} is not for {name}"
+            mistakes.add(route.host, where, "certificate", site["certificate"], problem, f"{name} among the hosts of the certificate")
+
+
+def check_acme(name: str, found: list[Certificate], house: House) -> None:
+    """What ACME certificates of the store need of their host: a challenge that certbot can answer, and a certbot that can ask for it."""
+    host = house.hosts[name]
+    asked = [certificate for certificate in found if certificate.kind == "acme"]
+    if not asked:
+        return
+    release = house.inventory[name].found.get("release") or engines.NEWEST_TESTED
+    if host["acme"]["challenges"] == ["tls-alpn-01"]:
+        cure = "[http-01], [dns-01], or exposure_proxy: caddy"
+        house.mistakes.add(name, "", "exposure_acme.challenges", "tls-alpn-01", "certbot cannot answer this challenge", cure)
+    if any(certificate.challenge == "dns-01" for certificate in asked) and not host["acme"]["dns"]:
+        names = ", ".join(certificate.name for certificate in asked if certificate.challenge == "dns-01")
+        cure = "dns: rfc2136, duckdns, cloudflare or another plugin of certbot, and its lines in exposure_acme_credentials"
+        house.mistakes.add(name, "", "exposure_acme.dns", "(missing)", f"certificate {names} is proven by DNS, and no DNS provider is named", cure)
+    if host["acme"]["profile"] and host["certbot_source"] == "debian" and engines.CERTBOT.get(release, (0, 0)) < engines.CERTBOT_PROFILE:
+        needed, had = (".".join(map(str, version)) for version in (engines.CERTBOT_PROFILE, engines.CERTBOT.get(release, (0, 0))))
+        problem = f"to ask for a profile, certbot {needed} is needed; {release} has {had}"
+        house.mistakes.add(name, "", "exposure_acme.profile", host["acme"]["profile"], problem, "exposure_certbot_source: pypi")

@@ -1,0 +1,171 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The proxy of each host: its engine and version, its virtual hosts, and what it passes through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from . import engines
+from .certificates import STAGING, stored_name
+from .collection import House, Route
+from .engines import TITLES, Feature, Version
+from .model import Location, Opening, Passthrough, Plan, Proxy, ProxySite
+from .networks import pair
+
+STREAMS_KEPT = 300
+"""Seconds for which WebSockets stay open over a reload where the proxy can do that."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A feature that a line of the inventory asks for, and where it stands."""
+
+    feature: Feature
+    host: str
+    site: str
+    field: str
+    value: object
+    instead: str = "the site without this line, or a proxy on Debian 13 (trixie)"
+
+
+def add_proxies(plan: Plan, house: House, routes: list[Route]) -> None:
+    """The proxy of each host that carries one, or that an earlier run gave one: what is declared no more is served no more."""
+    released = [name for name, host in house.inventory.items() if earlier(host.found)]
+    for name in sorted({*house.proxies, *released}):
+        found = house.inventory[name].found
+        release = found.get("release") or engines.NEWEST_TESTED
+        if release not in engines.RELEASES:
+            cure = "a host with Debian 12 (bookworm) or 13 (trixie)"
+            house.mistakes.add(name, "", "(Debian release)", release, "this release is not supported for a proxy", cure)
+            continue
+        check_own_configuration(name, house)
+        add_proxy(plan, house, name, release, [route for route in routes if route.proxy == name])
+
+
+def earlier(found: Any) -> list[str]:
+    """The engines that an earlier run set up on a host."""
+    return [engine for engine in TITLES if found.get(f"{engine}_released")]
+
+
+def check_own_configuration(name: str, house: House) -> None:
+    """What a person's own configuration of the engine would collide with."""
+    found, engine = house.inventory[name].found, house.hosts[name]["proxy"]
+    if engine == "caddy" and found.get("caddyfile_edited") and not found.get("caddy_released"):
+        problem = "Caddy already serves it, and would not any more"
+        cure = "its sites into exposure_sites; then move the file to /etc/caddy/Caddyfile.before"
+        house.mistakes.add(name, "", "/etc/caddy/Caddyfile", "(a configuration of your own)", problem, cure)
+    if engine == "nginx":
+        for path in found.get("nginx_defaults", []):
+            problem = "it is the default server of port 80 or 443, and would answer for names that nobody declared"
+            house.mistakes.add(name, "", path, "default_server", problem, "its listen lines without default_server")
+
+
+def add_proxy(plan: Plan, house: House, name: str, release: str, own: list[Route]) -> None:
+    host, found = house.hosts[name], house.inventory[name].found
+    engine = host["proxy"]
+    split = any(route.site["tls"] == "passthrough" for route in own)
+    wishes = [wish for wish in wishes_of(house, name, own) if wish.feature.engine == engine]
+    liked = [engines.KEEP_STREAMS.since] if engine == "caddy" and any(r.app and house.apps[r.app["app"]]["websocket"] for r in own) else []
+    wanted = max([wish.feature.since for wish in wishes] + liked, default=engines.OLDEST[engine])
+    source, version = engines.choose(engine, release, str(found.get(engine, "")), wanted)
+    for wish in wishes:
+        if wish.feature.since > version:
+            needed, had = (".".join(map(str, v)) for v in (wish.feature.since, version))
+            problem = f"to {wish.feature.what}, {TITLES[engine]} {needed} is needed; {name} ({release}) has {had}"
+            house.mistakes.add(wish.host, wish.site, wish.field, wish.value, problem, wish.instead)
+    whole = sorted((route for route in own if route.whole), key=lambda route: str(route.site["name"]))
+    sites = [proxy_site(route, own, house, engine, version) for route in whole if route.site["tls"] != "passthrough"]
+    passed = [passthrough(route, house) for route in whole if route.site["tls"] == "passthrough"]
+    inside = engine == "nginx" and version >= engines.PASS.since
+    splitter = ("pass" if inside else "proxy_protocol") if split else ""
+    http3 = host["http3"] if host["http3"] is not None else engine == "caddy"
+    acme = {**host["acme"], "directory": STAGING if host["acme"]["staging"] else host["acme"]["directory"]}
+    retired = [other for other in earlier(found) if other != engine]
+    plan.hosts[name].proxy = Proxy(engine, source, list(version), sites, acme, http3 and not split, passed, splitter, retired)
+    plan.hosts[name].openings = [Opening(80, "tcp"), Opening(443, "tcp")] + ([Opening(443, "udp")] if http3 and not split else [])
+    plan.names.update({host_name: name for route in whole for host_name in route.site["hosts"]})
+
+
+def wishes_of(house: House, name: str, own: list[Route]) -> list[Wish]:
+    """Everything that is asked of the proxy of a host and that not every version can do."""
+    host = house.hosts[name]
+    wishes = []
+    for route in own:
+        where = f"site {route.site['name']}"
+        if route.whole and route.site["keep_streams"]:
+            wishes.append(Wish(engines.KEEP_STREAMS, route.host, where, "keep_streams", route.site["keep_streams"]))
+        if route.whole and route.site["tls"] == "passthrough":
+            cure = f"exposure_proxy: nginx on {name}, or a proxy on Debian 13 (trixie)"
+            wishes.append(Wish(engines.BEHIND_SPLITTER, route.host, where, "tls", "passthrough", cure))
+    if host["acme"]["profile"]:
+        wishes.append(Wish(engines.CADDY_PROFILE, name, "", "exposure_acme.profile", host["acme"]["profile"]))
+    if host["http3"]:
+        wishes.append(Wish(engines.HTTP3, name, "", "exposure_http3", True, "the host without this line, or a proxy on Debian 13 (trixie)"))
+    return wishes
+
+
+def proxy_site(route: Route, own: list[Route], house: House, engine: str, version: Version) -> ProxySite:
+    site = route.site
+    preset = house.apps[route.app["app"]]["proxy"] if route.app else {}
+
+    def setting(key: str, default: int) -> int:
+        return int(next((value for value in (site[key], preset.get(key)) if value is not None), default))
+
+    locations = [location(one, house) for one in own if one.site is site and (one.app or one.part["upstream"])]
+    return ProxySite(
+        site["name"],
+        site["hosts"],
+        sorted(locations, key=lambda one: (-len(one.path), one.path)),
+        stored_name(site, house.hosts[route.proxy]),
+        site["redirect"],
+        site["hsts"],
+        setting("max_body", 0),
+        setting("read_timeout", 0),
+        setting("keep_streams", STREAMS_KEPT) if engine == "caddy" and version >= engines.KEEP_STREAMS.since else 0,
+        bool(setting("buffering", 1)),
+        bool(setting("compress", 1)),
+        bool(setting("log_queries", 0)),
+    )
+
+
+def location(route: Route, house: House) -> Location:
+    part = route.part
+    path = "/" if route.whole else part["path"].rstrip("/") or "/"
+    if route.app:
+        return Location(path, False if route.whole else part["strip"], app_endpoint(route, house))
+    scheme, _, upstream = part["upstream"].partition("://")
+    secure = scheme == "https"
+    name = (part["upstream_name"] or upstream.rpartition(":")[0].strip("[]")) if secure else ""
+    return Location(path, False if route.whole else part["strip"], upstream, secure, name, part["upstream_ca"] if secure else "")
+
+
+def passthrough(route: Route, house: House) -> Passthrough:
+    site = route.site
+    upstream = app_endpoint(route, house) if route.app else site["upstream"].partition("://")[2]
+    http = site["http_upstream"].partition("://")[2] or f"{upstream.rpartition(':')[0]}:80"
+    return Passthrough(
+        site["name"], site["hosts"], upstream, site["proxy_protocol"], "" if route.app and not site["http_upstream"] else http, site["http_paths"]
+    )
+
+
+def app_endpoint(route: Route, house: House) -> str:
+    """`address:port` at which a site's proxy reaches its app."""
+    assert route.app is not None
+    port = house.port(route.app)
+    if route.host == route.proxy:
+        return f"127.0.0.1:{port}"
+    found = pair(house.addresses(route.host), house.addresses(route.proxy))
+    if not found:
+        lacking = next((name for name in (route.host, route.proxy) if not house.addresses(name)), route.host)
+        house.mistakes.add(
+            lacking,
+            f"site {route.site['name']}",
+            "exposure_address",
+            "(missing)",
+            f"{route.proxy} must reach {route.host}, and no address of one family is known for both",
+            "exposure_address: 192.168.1.20 (the host's address on the home network)",
+        )
+        return f"127.0.0.1:{port}"
+    return f"[{found[0]}]:{port}" if ":" in found[0] else f"{found[0]}:{port}"
