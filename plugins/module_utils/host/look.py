@@ -28,7 +28,16 @@ COMPOSE_PLUGIN = (
 )
 UNITS = {
     "caddy": ("etc/systemd/system/caddy.service.d/exposure.conf",),
+    "certbot": ("etc/letsencrypt/renewal-hooks/deploy/exposure",),
+    "certificate_store": (
+        "etc/systemd/system/exposure-certificates.service",
+        "etc/systemd/system/exposure-certificates.timer",
+        "etc/systemd/system/exposure-certificates-deploy.service",
+    ),
+    "command": ("usr/local/lib/exposure/exposure.pyz",),
+    "failure": ("etc/systemd/system/exposure-failure@.service",),
     "firewall": ("etc/systemd/system/exposure-firewall.service",),
+    "sni_router": ("etc/systemd/system/exposure-sni-router.service", "usr/local/lib/exposure/sni-router-reload"),
     "nginx": (
         "etc/systemd/system/nginx.service.d/exposure.conf",
         "usr/local/lib/exposure/nginx-reload",
@@ -37,7 +46,8 @@ UNITS = {
     ),
 }
 """What roles write for systemd. Its digest tells them, without a task of its own, whether it is current."""
-PACKAGES = ("caddy", "nginx", "certbot")
+PACKAGES = ("caddy", "nginx", "libnginx-mod-stream", "python3-certbot*", "certbot", "python3-dnspython", "python3-cryptography", "python3-venv", "mkcert")
+"""Packages that roles install, as dpkg-query takes them."""
 DEFAULT_SERVER = re.compile(r"^\s*listen\s+(\S*:)?(80|443)\b[^;]*\bdefault_server\b", re.MULTILINE)
 DOCKER_SOCKET = "/run/docker.sock"
 
@@ -55,7 +65,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "caddy": caddy,
         "nginx": installed.get("nginx", ""),
         "certbot": installed.get("certbot", ""),
-        "nginx_stream": (root / "usr/lib/nginx/modules/ngx_stream_module.so").exists(),
+        "packages": sorted(installed),
         **nginx_sites(run, root / "etc/nginx"),
         "ipv6": (root / "proc/net/if_inet6").exists(),
         "resolvers": resolvers(root / "etc/resolv.conf"),
@@ -64,7 +74,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "yaml": importlib.util.find_spec("yaml") is not None,
         "nft": bool(shutil.which("nft")),
         "firewall": (root / "etc/exposure/firewall").exists(),
-        **{f"{name}_released": (root / f"etc/exposure/{name}/current").exists() for name in ("caddy", "nginx", "splitter")},
+        **{f"{name}_released": (root / f"etc/exposure/{name}/current").exists() for name in ("caddy", "nginx", "sni_router")},
         "units": {name: digest([root / path for path in paths]) for name, paths in UNITS.items()},
         "caddyfile_edited": edited(run, "caddy", root / "etc/caddy/Caddyfile"),
         "package_lists": any((root / "var/lib/apt/lists").glob("*_Packages*")),

@@ -132,7 +132,7 @@ def check_stacks(plan: Plan, mistakes: Mistakes) -> None:
 def proxies_of(its: HostPlan, found: Mapping[str, Any]) -> set[str]:
     """The processes that may hold a port of the proxy: its engine, and those that an earlier run set up."""
     engine = {its.proxy.engine, *its.proxy.retired} if its.proxy else set()
-    return engine | ({"nginx"} if found.get("splitter_released") else set())
+    return engine | ({"nginx"} if found.get("sni_router_released") else set())
 
 
 def free_port(port: int, users: Mapping[int, str]) -> int:

@@ -161,8 +161,9 @@ class Probe:
 
 @dataclass
 class Plan:
-    """Everything one run will do, for all hosts of the inventory. `names`: public name -> proxy."""
+    """Everything one run will do, for all hosts of the inventory. `names`: public name -> proxy; `authority`: the host of the local one, or ''."""
 
     hosts: dict[str, HostPlan]
     names: dict[str, str]
     probes: list[Probe]
+    authority: str = ""

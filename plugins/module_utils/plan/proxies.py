@@ -83,6 +83,8 @@ def add_proxy(plan: Plan, house: House, name: str, release: str, own: list[Route
     http3 = host["http3"] if host["http3"] is not None else engine == "caddy"
     acme = {**host["acme"], "directory": STAGING if host["acme"]["staging"] else host["acme"]["directory"]}
     retired = [other for other in earlier(found) if other != engine]
+    if found.get("sni_router_released") and not (split and engine == "caddy"):
+        retired.append("sni_router")
     plan.hosts[name].proxy = Proxy(engine, source, list(version), sites, acme, http3 and not split, passed, splitter, retired)
     plan.hosts[name].openings = [Opening(80, "tcp"), Opening(443, "tcp")] + ([Opening(443, "udp")] if http3 and not split else [])
     plan.names.update({host_name: name for route in whole for host_name in route.site["hosts"]})

@@ -1,0 +1,96 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""certbot as this project uses it: its lineages read from disk, its commands built, its answers kept.
+
+Layout of a lineage and of its renewal file: certbot's documentation, "Where are my certificates?". Options: certbot --help all.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..certificates.pem import Certificate, key_matches, read_chain, read_key
+from .settings import Settings
+
+RENEWS_BY_LIFETIME = (4, 0)
+"""Since this version certbot renews when a third of a certificate's own life is left; before, thirty days ahead of its end."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A certificate that certbot keeps: its parts in PEM, its leaf, and how it was ordered."""
+
+    name: str
+    chain: bytes
+    key: bytes
+    leaf: Certificate
+    server: str
+    key_type: str
+    profile: str
+
+
+def read_lineage(config: Path, name: str) -> Lineage | None:
+    """A lineage by its name, None where certbot has none or its files are damaged."""
+    live = config / "live" / name
+    try:
+        chain, key = (live / "fullchain.pem").read_bytes(), (live / "privkey.pem").read_bytes()
+        text = (config / "renewal" / f"{name}.conf").read_text(encoding="utf-8")
+        certificates = read_chain(chain)
+        if not key_matches(certificates[0], read_key(key)):
+            return None
+    except (OSError, ValueError, IndexError):
+        return None
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string("[lineage]\n" + re.sub(r"^\[\[(.*)\]\]$", r"[\1]", text, flags=re.MULTILINE))
+        options = parser["renewalparams"]
+    except (configparser.Error, KeyError):
+        return None
+    profile = options.get("required_profile") or options.get("preferred_profile") or ""
+    return Lineage(name, chain, key, certificates[0], options.get("server", ""), options.get("key_type", "rsa"), "" if profile == "None" else profile)
+
+
+def as_wanted(lineage: Lineage, certificate: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether a lineage is what is declared: its names, its authority, its kind of key, its profile."""
+    return (
+        sorted(lineage.leaf.names) == sorted(certificate["hosts"])
+        and lineage.server == settings.directory
+        and lineage.key_type == certificate["key_type"]
+        and lineage.profile == settings.profile
+    )
+
+
+def order_command(certificate: Mapping[str, Any], settings: Settings, version: tuple[int, int], replaces: bool) -> list[str]:
+    """The command that orders a certificate. Secrets are in the files it names, none in a word of it."""
+    words = [settings.certbot, "certonly", "--non-interactive", "--config", str(settings.folder / "cli.ini"), "--config-dir", str(settings.config)]
+    words += ["--cert-name", certificate["name"], "--key-type", certificate["key_type"]]
+    words += ["--elliptic-curve", "secp256r1"] if certificate["key_type"] == "ecdsa" else ["--rsa-key-size", "3072"]
+    for name in certificate["hosts"]:
+        words += ["-d", name]
+    if replaces:
+        words += ["--renew-with-new-domains", "--force-renewal"]
+    if settings.profile and version >= RENEWS_BY_LIFETIME:
+        words += ["--required-profile", settings.profile]
+    if certificate["challenge"] == "dns-01":
+        words += [f"--authenticator=dns-{settings.dns}", f"--dns-{settings.dns}-credentials={settings.folder / 'credentials.ini'}"]
+        words += [f"--dns-{settings.dns}-propagation-seconds={settings.dns_wait}"] if settings.dns_wait else []
+    else:
+        words += ["--webroot", "--webroot-path", settings.webroot]
+    return words
+
+
+def renew_command(settings: Settings, name: str = "", forced: bool = False) -> list[str]:
+    """The command that renews what is due: all lineages, or the one that is named."""
+    words = [settings.certbot, "renew", "--quiet", "--non-interactive", "--no-random-sleep-on-renew", "--config-dir", str(settings.config)]
+    return words + (["--cert-name", name] if name else []) + (["--force-renewal"] if forced else [])
+
+
+def version_of(output: str) -> tuple[int, int]:
+    """The version in what `certbot --version` prints, such as `certbot 4.0.0`; (0, 0) of anything else."""
+    found = re.search(r"certbot (\d+)\.(\d+)", output)
+    return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -1,0 +1,193 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Certificates that are declared and not at hand are ordered, one after the other, each only when it can succeed and its time has come."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import ssl
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..certificates.pem import due, read_chain
+from ..certificates.store import Store
+from . import certbot, preflight
+from .budget import Budget
+from .reason import reason
+from .settings import Settings
+
+Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
+"""Runs a command with more variables in its environment: (exit code, output and errors together)."""
+
+ANSWER = 10
+"""Seconds in which an authority's directory is to answer."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a certificate. `state`: kept, ordered, wanted (in check mode), waiting (a failed order's back-off) or failed."""
+
+    name: str
+    state: str
+    message: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        return self.state in ("kept", "ordered", "wanted")
+
+
+@dataclass
+class Orders:
+    """Orders of one server. `say` is told what is being done, for a person who waits."""
+
+    settings: Settings
+    store: Store
+    budget: Budget
+    run: Run
+    now: Callable[[], float] = time.time
+    say: Callable[[str], None] = lambda text: None
+
+    def carry_out(self, certificates: Sequence[Mapping[str, Any]], *, force: bool = False, dry: bool = False) -> list[Outcome]:
+        """Order what is not at hand. With `dry` nothing is asked; with `force` a back-off is not waited for."""
+        outcomes = []
+        authority: Authority | None = None
+        for certificate in certificates:
+            if certificate["kind"] != "acme":
+                continue
+            if self.at_hand(certificate):
+                outcomes.append(Outcome(certificate["name"], "kept"))
+            elif dry:
+                outcomes.append(Outcome(certificate["name"], "wanted", f"{', '.join(certificate['hosts'])} will be ordered"))
+            else:
+                authority = authority or self.look_up()
+                outcomes.append(self.order(certificate, authority, force))
+        return outcomes
+
+    def at_hand(self, certificate: Mapping[str, Any]) -> bool:
+        """Whether certbot keeps it as declared, or the store has one from elsewhere that will do for a good while."""
+        lineage = certbot.read_lineage(self.settings.config, certificate["name"])
+        if lineage and certbot.as_wanted(lineage, certificate, self.settings) and lineage.leaf.not_after.timestamp() > self.now():
+            return True
+        stored = self.store.current(certificate["name"])
+        return bool(
+            not lineage
+            and stored
+            and not stored.leaf.placeholder
+            and set(certificate["hosts"]) <= set(stored.leaf.names)
+            and not due(stored.leaf, stored.leaf.not_before.fromtimestamp(self.now(), tz=stored.leaf.not_before.tzinfo))
+        )
+
+    def look_up(self) -> Authority:
+        return ask_directory(self.settings.directory, self.settings.ca_root)
+
+    def order(self, certificate: Mapping[str, Any], authority: Authority, force: bool) -> Outcome:
+        name, hosts = certificate["name"], list(certificate["hosts"])
+        if authority.trouble:
+            return Outcome(name, "failed", authority.trouble)
+        verdict = self.budget.may_order(self.settings.directory, hosts, challenge=certificate["challenge"], force=force)
+        if not verdict.allowed:
+            return Outcome(name, "waiting", verdict.reason)
+        self.say(f"looking what the authority will see of {', '.join(hosts)}")
+        known = preflight.Settings(webroot=self.settings.webroot, directory=self.settings.directory, caa_identities=authority.caa_identities)
+        known = replace(known, allow_private=self.settings.allow_private)
+        problems = preflight.check(certificate, self.settings.addresses, known)
+        warnings = [str(problem) for problem in problems if problem.severity != "error"]
+        wrong = [str(problem) for problem in problems if problem.severity == "error"]
+        if wrong:
+            return Outcome(name, "failed", "No order was spent. " + " ".join(wrong), warnings)
+        if self.settings.rehearsal and not self.budget.succeeded_before(self.settings.directory, hosts):
+            self.say(f"rehearsing the order of {', '.join(hosts)} at {self.settings.rehearsal}")
+            code, output = self.rehearse(certificate)
+            if code:
+                self.budget.failed(self.settings.rehearsal, hosts, challenge=certificate["challenge"], reason=reason(output).sentence)
+                return Outcome(
+                    name, "failed", f"The rehearsal at {self.settings.rehearsal} failed, and no order was spent. {reason(output).sentence}", warnings
+                )
+        self.say(f"ordering {', '.join(hosts)}")
+        replaces = certbot.read_lineage(self.settings.config, name) is not None
+        code, output = self.run(certbot.order_command(certificate, self.settings, self.version(), replaces), self.environment())
+        if code:
+            why = reason(output)
+            if why.counts:
+                self.budget.failed(self.settings.directory, hosts, challenge=certificate["challenge"], reason=why.sentence, retry_after=why.retry_after)
+            return Outcome(name, "failed", why.sentence, warnings)
+        self.budget.succeeded(self.settings.directory, hosts)
+        return Outcome(name, "ordered", ", ".join(hosts), warnings)
+
+    def rehearse(self, certificate: Mapping[str, Any]) -> tuple[int, str]:
+        """The whole order at an authority whose certificates nobody trusts, in a folder that goes away afterwards."""
+        with tempfile.TemporaryDirectory(prefix="exposure-rehearsal-") as scratch:
+            folder = Path(scratch)
+            for name in ("cli.ini", "credentials.ini"):
+                shutil.copy(self.settings.folder / name, folder / name)
+            text = (folder / "cli.ini").read_text()
+            lines = [line for line in text.splitlines() if not line.startswith(("server", "eab-"))]
+            (folder / "cli.ini").write_text("\n".join([f"server = {self.settings.rehearsal}", *lines]) + "\n")
+            settings = replace(self.settings, folder=folder, config=folder / "config", profile="")
+            words = certbot.order_command(certificate, settings, self.version(), False)
+            return self.run([*words, "--work-dir", str(folder / "work"), "--logs-dir", str(folder / "logs")], self.environment())
+
+    def environment(self) -> dict[str, str]:
+        """certbot asks the authority with requests, which takes a root from here."""
+        return {"REQUESTS_CA_BUNDLE": self.settings.ca_root} if self.settings.ca_root else {}
+
+    def version(self) -> tuple[int, int]:
+        return certbot.version_of(self.run([self.settings.certbot, "--version"], {})[1])
+
+    def renew(self, certificates: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+        """Renew every lineage of this server that is due, a person's own too: certbot's own timer is not running beside ours."""
+        outcomes = []
+        ours = {certificate["name"] for certificate in certificates if certificate["kind"] == "acme"}
+        commands: list[tuple[str, list[str]]] = [("", certbot.renew_command(self.settings))]
+        if self.version() < certbot.RENEWS_BY_LIFETIME:
+            late = [name for name in sorted(ours) if (found := certbot.read_lineage(self.settings.config, name)) and self.late(found)]
+            commands = [(name, certbot.renew_command(self.settings, name, forced=True)) for name in late] + commands
+        for name, command in commands:
+            self.say(f"renewing {name or 'what is due'}")
+            code, output = self.run(command, self.environment())
+            if code:
+                outcomes.append(Outcome(name or "renewal", "failed", reason(output).sentence))
+        return outcomes
+
+    def late(self, lineage: certbot.Lineage) -> bool:
+        zone = lineage.leaf.not_before.tzinfo
+        return due(lineage.leaf, lineage.leaf.not_before.fromtimestamp(self.now(), tz=zone))
+
+
+@dataclass(frozen=True)
+class Authority:
+    """What an ACME directory says of itself (RFC 8555, 7.1.1), or why it does not answer."""
+
+    caa_identities: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+def ask_directory(url: str, ca_root: str) -> Authority:
+    try:
+        context = ssl.create_default_context(cafile=ca_root or None)
+        with urllib.request.urlopen(url, timeout=ANSWER, context=context) as answer:  # noqa: S310 - an https URL, as the Plan lets pass
+            said = json.loads(answer.read(1 << 20))
+        return Authority(tuple(str(one) for one in said.get("meta", {}).get("caaIdentities", [])))
+    except (OSError, ValueError) as error:
+        return Authority(trouble=f"The certificate authority at {url} does not answer ({error}). Nothing was ordered; the timer tries again.")
+
+
+@contextlib.contextmanager
+def alone(path: Path = Path("/run/exposure-certificates.lock")) -> Iterator[None]:
+    """One run at a time looks after the certificates of a server; a second one waits."""
+    import fcntl
+
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+__all__ = ["Authority", "Orders", "Outcome", "alone", "ask_directory", "read_chain"]
