@@ -1,0 +1,106 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""`exposure certificates renew|deploy`: what the timer runs, and what installs what certbot renewed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..acme.budget import Budget
+from ..acme.order import Orders, alone
+from ..acme.settings import read_settings
+from ..certificates.deploy import deploy, remembered
+from ..certificates.fill import Filling
+from ..certificates.store import Store
+from .failure import forget
+
+AUTHORITY = Path("/etc/exposure/local_ca")
+PATIENCE = 900
+"""Seconds that a command may take: certbot waits for DNS records."""
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("renew", help="order and renew what is due").set_defaults(run=renew)
+    actions.add_parser("deploy", help="install what was renewed, and reload what serves it").set_defaults(run=install)
+
+
+def execute(command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    try:
+        done = subprocess.run(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            env={**os.environ, **(environment or {})},
+            check=False,
+        )
+    except FileNotFoundError:
+        return 127, f"there is no command {command[0]}"
+    except subprocess.TimeoutExpired:
+        return 124, f"{command[0]} did not end within {PATIENCE} s"
+    return done.returncode, done.stdout + done.stderr
+
+
+def tell(text: str) -> None:
+    print(text, flush=True)
+
+
+def renew(given: argparse.Namespace) -> int:
+    """Everything of this host that is due, whoever it comes from. One failure keeps nothing else from being done."""
+    troubles = []
+    certificates = remembered()
+    with alone():
+        store = Store(execute)
+        try:
+            orders = Orders(read_settings(), store, Budget(), execute, say=tell)
+        except FileNotFoundError:
+            orders = None
+        if orders:
+            for outcome in [*orders.carry_out(certificates), *orders.renew(certificates)]:
+                if not outcome.good:
+                    troubles.append(f"{outcome.name}: {outcome.message}")
+        troubles += sign_local(store, [certificate for certificate in certificates if certificate["kind"] == "local"])
+    code, output = execute(["systemctl", "start", "exposure-certificates-deploy.service"])
+    if code:
+        troubles.append(f"what was renewed could not be installed: {output.strip()}")
+    for trouble in troubles:
+        print(f"<3>{trouble}", file=sys.stderr)
+    if not troubles:
+        forget("exposure-certificates.service")
+    return 1 if troubles else 0
+
+
+def sign_local(store: Store, certificates: list[dict[str, object]]) -> list[str]:
+    """Renew certificates of the local authority, where it lives on this host."""
+    if not certificates or not (AUTHORITY / "rootCA-key.pem").exists():
+        return []
+    from ..certificates.authority import Authority
+
+    filling = Filling(store, datetime.now(UTC))
+    requests = filling.fill(certificates, {}, {}).requests
+    if not requests:
+        return []
+    tell(f"signing {', '.join(request['name'] for request in requests)}")
+    issued = Authority(AUTHORITY).sign(requests, execute)
+    filling.fill(certificates, {}, {name: chain.decode() for name, chain in issued.items()})
+    return []
+
+
+def install(given: argparse.Namespace) -> int:
+    done = deploy(remembered(), Store(execute), execute, say=tell)
+    for problem in done.problems:
+        print(f"<3>{problem}", file=sys.stderr)
+    for unit in done.reloaded:
+        tell(f"reloaded {unit}")
+    if not done.problems:
+        forget("exposure-certificates-deploy.service")
+    return 1 if done.problems else 0
