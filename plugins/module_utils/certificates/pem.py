@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -180,7 +181,7 @@ def judge(chain: bytes, key: bytes, wanted: Sequence[str], now: datetime, trust:
     except ValueError as error:
         cure = "take the passphrase off with 'openssl pkey'" if "passphrase" in str(error) else "give the private key in PEM"
         problems.append(Problem(f"the key cannot be used ({plain(str(error))})", cure))
-    for one, following in zip(certificates, certificates[1:]):
+    for one, following in itertools.pairwise(certificates):
         if not signed_by(one, following):
             cure = "put the certificates in order: yours, then the one that signed it, and so on"
             problems.append(Problem(f"in the chain, {one.subject} is not signed by {following.subject} that follows it", cure))
