@@ -60,8 +60,8 @@ def from_caddy(hosts: Sequence[str], now: datetime, caddy: Path = CADDY, directo
 
 def issuers_of(caddy: Path) -> list[str]:
     try:
-        with disk.folder(caddy / "certificates") as folder:
-            return sorted(name for name in os.listdir(folder) if not FOREIGN.fullmatch(name))
+        with disk.folder(caddy / "certificates") as folder, os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if not FOREIGN.fullmatch(entry.name))
     except (OSError, Unusable):
         return []
 

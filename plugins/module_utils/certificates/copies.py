@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import grp
 import pwd
 from collections.abc import Mapping
@@ -44,10 +43,10 @@ class Copy:
 
     @property
     def difference(self) -> dict[str, str]:
-        """In the form of Ansible's diffs; a private key never shows, and of a certificate only that it differs."""
+        """In the form of Ansible's diffs; a private key never shows."""
 
         def shown(content: bytes, rights: disk.Rights, mark: str) -> str:
-            what = mark if self.secret else "".join(content.decode(errors="replace"))
+            what = mark if self.secret else content.decode(errors="replace")
             return f"{rights.owner}:{rights.group} {rights.mode:04o}\n{what}"
 
         same = self.before is not None and self.before.content == self.content
@@ -63,7 +62,7 @@ def planned(certificate: Mapping[str, Any], pair: Pair) -> list[Copy]:
         try:
             copies.append(plan(entry, pair))
         except Unusable as reason:
-            wrong.append(f"Certificate {certificate['name']}, copy {entry.get('path')}: {reason}")
+            wrong.append(f"copy {entry.get('path')}: {reason}")
     if wrong:
         raise Unusable("\n".join(wrong))
     return copies
@@ -112,12 +111,10 @@ def write(copies: list[Copy]) -> bool:
     """Write the copies that are not as wanted, each in one step. Returns whether there were any, so that what follows a change can run then."""
     needed = [copy for copy in copies if copy.needed]
     for copy in needed:
-        with disk.folder(copy.path.parent) as parent:
-            disk.tidy(parent)
-            disk.write(parent, copy.path.name, copy.content, copy.rights)
+        try:
+            with disk.folder(copy.path.parent) as parent:
+                disk.tidy(parent)
+                disk.write(parent, copy.path.name, copy.content, copy.rights)
+        except OSError as error:
+            raise Unusable(f"The copy {copy.path} could not be written: {error.strerror}. What was there before is untouched.") from error
     return bool(needed)
-
-
-def lines(difference: dict[str, str]) -> str:
-    """A difference as text, for a report."""
-    return "".join(difflib.unified_diff(difference["before"].splitlines(True), difference["after"].splitlines(True)))

@@ -18,7 +18,7 @@ from .pem import LARGEST, Unusable
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 LINKS = 40
 """How many links a path may lead through, as in Linux itself."""
-PREFIX = ".exposure-"
+PREFIX = ".exposure-certificate-"
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,8 @@ def tidy(parent: int) -> None:
     """Take away what a killed run was in the middle of writing."""
     for name in os.listdir(parent):
         if name.startswith(PREFIX):
-            os.unlink(name, dir_fd=parent)
+            with contextlib.suppress(IsADirectoryError, FileNotFoundError):
+                os.unlink(name, dir_fd=parent)
 
 
 def read(path: Path) -> bytes | None:

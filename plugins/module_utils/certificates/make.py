@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from .pem import PLACEHOLDER, Pair, facts, is_address, read_key
+from .pem import PLACEHOLDER, Pair, Unusable, facts, is_address, read_key
 
 TEN_YEARS = timedelta(days=3652)
 LONGEST_COMMON_NAME = 64
@@ -27,6 +27,14 @@ def new_key(key_type: str) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
+def signing_key(pem: bytes) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    """A key of the kinds that are made here. Raises Unusable for another."""
+    key = read_key(pem)
+    if isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+        return key
+    raise Unusable("the private key is of a kind that is not made here: remove it, and a new one is made")
+
+
 def alternative_names(hosts: Sequence[str]) -> x509.SubjectAlternativeName:
     return x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host)) if is_address(host) else x509.DNSName(host) for host in hosts])
 
@@ -36,13 +44,13 @@ def request(hosts: Sequence[str], key_pem: bytes) -> str:
     named = [host for host in hosts if len(host) <= LONGEST_COMMON_NAME][:1]
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host) for host in named])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(alternative_names(hosts), critical=not named)
-    return builder.sign(read_key(key_pem), SHA256()).public_bytes(Encoding.PEM).decode()
+    return builder.sign(signing_key(key_pem), SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 def placeholder(hosts: Sequence[str], now: datetime) -> Pair:
     """A certificate that nobody trusts, so that a proxy can start before a real one is there."""
     pem = new_key("ecdsa")
-    key = read_key(pem)
+    key = signing_key(pem)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, PLACEHOLDER)])
     builder = (
         x509.CertificateBuilder()
@@ -56,3 +64,8 @@ def placeholder(hosts: Sequence[str], now: datetime) -> Pair:
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     )
     return Pair((facts(builder.sign(key, SHA256())),), pem)
+
+
+def kind(key_pem: bytes) -> str:
+    """Of a key that is made here: ecdsa or rsa. Raises Unusable."""
+    return "rsa" if isinstance(signing_key(key_pem), rsa.RSAPrivateKey) else "ecdsa"

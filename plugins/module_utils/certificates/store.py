@@ -20,8 +20,9 @@ from pathlib import Path
 
 from ..plan.values import SLUG
 from ..release.disk import link, sync, umask
-from . import make
-from .pem import LARGEST, Certificate, Pair, Unusable, pair
+from ..release.tree import group_name
+from . import disk, make
+from .pem import Certificate, Pair, Unusable, pair
 
 ROOT = Path("/etc/exposure/certificates")
 GROUP = "exposure-certificates"
@@ -38,7 +39,7 @@ Run = Callable[[Sequence[str]], tuple[int, str]]
 
 @dataclass(frozen=True)
 class Entry:
-    """What the store holds for a name: a pair, or a damage that says what is wrong; neither where the name is missing."""
+    """What the store holds for a name: a pair that works, and what is damaged; neither where the name is missing."""
 
     pair: Pair | None = None
     damage: str = ""
@@ -62,18 +63,23 @@ class Store:
 
     def look(self, name: str) -> Entry:
         """What is there, every file read and checked. Nothing is changed."""
-        place = self.place(name)
+        version = self.held(name)
+        if version is None:
+            return Entry(damage=f"{self.place(name)} is not a link to a version in this store") if os.path.lexists(self.place(name)) else Entry()
+        files = {}
         try:
-            return Entry(pair(self.content(name, "fullchain.pem"), self.content(name, "privkey.pem")))
-        except Unusable as reason:
-            return Entry(damage=f"{place}: {reason}")
-        except OSError as error:
-            if not place.is_symlink() and not place.exists():
-                return Entry()
-            return Entry(damage=f"{place}: {error.strerror or error}")
+            for file in FILES:
+                files[file] = disk.read(version / file)
+            missing = [file for file, content in files.items() if content is None]
+            found = pair(files["fullchain.pem"] or b"", files["privkey.pem"] or b"") if not {"fullchain.pem", "privkey.pem"} & set(missing) else None
+        except (OSError, Unusable) as reason:
+            return Entry(damage=f"{version}: {reason}")
+        if missing:
+            return Entry(found, f"{version}: {', '.join(missing)} is missing")
+        return Entry(found, "" if found and files == contents(found) else f"{version}: somebody changed its files")
 
     def current(self, name: str) -> Certificate | None:
-        """The certificate that is there and whole, a placeholder included."""
+        """The certificate that is there and works, a placeholder included."""
         return self.look(name).certificate
 
     def place(self, name: str) -> Path:
@@ -82,12 +88,12 @@ class Store:
             raise Unusable(f"{name!r} cannot be the name of a certificate: write up to 40 of a-z, 0-9, _ and -, a letter first")
         return self.root / name
 
-    def content(self, name: str, file: str) -> bytes:
-        """A file of the current version."""
-        with open(self.place(name) / file, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as opened:
-            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
-                raise Unusable(f"{file} is not a file")
-            return opened.read(LARGEST + 1)
+    def obstacle(self, name: str) -> str:
+        """What is in the way of a name's link, and what to do; nothing where nothing is."""
+        place = self.place(name)
+        if place.is_symlink() or not os.path.lexists(place):
+            return ""
+        return f"{place} is not a link of this store, and is left as it is. Look at it, move it away, and run again."
 
     def install(self, name: str, chain_pem: bytes, key_pem: bytes) -> bool:
         """Put a chain with its key in place. Returns whether anything changed; raises Unusable where they are no pair."""
@@ -96,16 +102,13 @@ class Store:
             return self.put(name, new)
 
     def placeholder(self, name: str, hosts: Sequence[str]) -> bool:
-        """Put a placeholder in place, unless the name holds anything whole. Returns whether anything changed."""
+        """Put a placeholder in place, unless the name holds anything that works. Returns whether anything changed."""
         with self.locked():
-            if self.look(name).pair:
-                return self.restrict(name)
-            return self.put(name, make.placeholder(hosts, datetime.now(UTC)))
+            return self.put(name, self.look(name).pair or make.placeholder(hosts, datetime.now(UTC)))
 
     def put(self, name: str, new: Pair) -> bool:
-        place = self.place(name)
-        if place.exists() and not place.is_symlink():
-            raise Unusable(f"{place} is not a link of this store, and is left as it is. Move it away, and run again.")
+        if obstacle := self.obstacle(name):
+            raise Unusable(obstacle)
         if not self.differs(name, new):
             return self.restrict(name)
         group = self.group_id()
@@ -127,16 +130,15 @@ class Store:
         staging.rename(self.versions / version)
         sync(self.versions)
         self.step("swap")
-        link(place, self.versions / version)
+        link(self.place(name), self.versions / version)
         self.step("prune")
         self.prune(name)
         return True
 
     def differs(self, name: str, new: Pair) -> bool:
-        try:
-            return any(self.content(name, file) != content for file, content in contents(new).items()) or not self.held(name)
-        except (OSError, Unusable):
-            return True
+        """Whether something else than this pair is there, or it is damaged."""
+        entry = self.look(name)
+        return bool(entry.damage) or entry.pair is None or contents(entry.pair) != contents(new)
 
     def held(self, name: str) -> Path | None:
         """The version that a name's link leads to, if it is one of the store's."""
@@ -146,22 +148,24 @@ class Store:
                 return target
         return None
 
+    def loose(self, name: str) -> list[Path]:
+        """Files of the current version whose group or mode somebody changed."""
+        version = self.held(name)
+
+        def wrong(file: Path) -> bool:
+            status = file.lstat()
+            return stat.S_IMODE(status.st_mode) != FILES[file.name] or (file.name == "privkey.pem" and group_name(status.st_gid) != self.group)
+
+        return [version / file for file in FILES if wrong(version / file)] if version else []
+
     def restrict(self, name: str) -> bool:
-        """Give the files of the current version their group and modes again, where somebody changed them."""
-        group, changed = self.group_id(), False
-        for file, mode in FILES.items():
-            descriptor = os.open(self.place(name) / file, os.O_RDONLY | os.O_NOFOLLOW)
-            try:
-                status = os.fstat(descriptor)
-                if file == "privkey.pem" and status.st_gid != group:
-                    os.fchown(descriptor, -1, group)
-                    changed = True
-                if stat.S_IMODE(status.st_mode) != mode:
-                    os.fchmod(descriptor, mode)
-                    changed = True
-            finally:
-                os.close(descriptor)
-        return changed
+        """Give the files of the current version their group and modes again. Returns whether one had others."""
+        wrong = self.loose(name)
+        for file in wrong:
+            if file.name == "privkey.pem":
+                os.chown(file, -1, self.group_id(), follow_symlinks=False)
+            file.chmod(FILES[file.name])
+        return bool(wrong)
 
     def group_id(self) -> int:
         """The number of the group that may read keys, which is made where it is missing."""
@@ -196,8 +200,8 @@ class Store:
         with self.locked():
             place = self.place(name)
             own = [entry for entry in self.versions.iterdir() if (found := VERSION.match(entry.name)) and found["name"] == name]
-            if place.exists() and not place.is_symlink():
-                raise Unusable(f"{place} is not a link of this store, and is left as it is. Look at it, and remove it yourself.")
+            if obstacle := self.obstacle(name):
+                raise Unusable(obstacle)
             there = place.is_symlink()
             if there:
                 place.unlink()
