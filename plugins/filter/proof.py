@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-
 PASSED = "  (its TLS ends at the app, which sees the address of the proxy in place of each client's)"
 
 

@@ -15,7 +15,7 @@ description:
   - Certificates of one's own are judged and installed. For those of a local CA a key is made here and a request returned, and the issued
     certificate is installed. For those of an ACME CA the best that certbot or Caddy obtained before is installed, else a placeholder, so that
     a proxy can start; obtaining one is not done here.
-  - Copies are written where services expect them. Nothing is reloaded here.
+  - Copies are written where services expect them. What serves a certificate that is new is reloaded, and its command C(after) is run.
   - Everything is checked first. One certificate that cannot serve, and nothing is changed.
 requirements:
   - Python package C(cryptography) 38 or later on the host (Debian package python3-cryptography).
@@ -26,8 +26,8 @@ attributes:
 options:
   certificates:
     description: >-
-      Certificates of the Plan, with C(name), C(hosts), C(kind) (acme, local or files), C(key_type) (ecdsa or rsa) and C(copies)
-      (a list of C(path), C(content), C(owner), C(group), C(mode)).
+      Certificates of the Plan, with C(name), C(hosts), C(kind) (acme, local or files), C(key_type) (ecdsa or rsa), C(copies)
+      (a list of C(path), C(content), C(owner), C(group), C(mode)), C(reload) (units) and C(after) (the words of a command).
     type: list
     elements: dict
     required: true
@@ -102,6 +102,7 @@ from ansible_collections.homeserver.exposure.plugins.module_utils.release.machin
 
 try:
     import cryptography  # noqa: F401
+    from ansible_collections.homeserver.exposure.plugins.module_utils.certificates.deploy import Deployed, follow, remember
     from ansible_collections.homeserver.exposure.plugins.module_utils.certificates.settle import Settlement
     from ansible_collections.homeserver.exposure.plugins.module_utils.certificates.store import Store
 except ModuleNotFoundError as error:
@@ -125,8 +126,9 @@ def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_by={"hand_to_caddy": "acme_directory"})
     given = module.params
     if Settlement is None and module.check_mode:
-        nothing = dict.fromkeys(RETURNED[1:], [])
-        module.exit_json(**{**nothing, "changed": True, "skipped_reason": f"{MISSING} What would change in the store cannot be said before."})
+        module.exit_json(
+            **{**{key: [] for key in RETURNED[1:]}, "changed": True, "skipped_reason": f"{MISSING} What would change in the store cannot be said before."}
+        )
     if Settlement is None:
         module.fail_json(msg=MISSING)
     try:
@@ -134,9 +136,17 @@ def main() -> None:
             Store(Machine().run), datetime.now(UTC), given["files"], given["issued"], directory_url=given["acme_directory"], check=module.check_mode
         )
         outcome = run.settle(given["certificates"], given["hand_to_caddy"], given["remove"])
+        result = {name: getattr(outcome, name) for name in RETURNED}
+        if not module.check_mode:
+            done = Deployed(installed=outcome.changed_names, copied=outcome.copied)
+            follow(given["certificates"], done, Machine().run)
+            if done.problems:
+                module.fail_json(msg="\n".join(done.problems), **result)
+            if given["certificates"]:
+                result["changed"] = remember(given["certificates"]) or result["changed"]
     except (ValueError, OSError) as refused:
         module.fail_json(msg=str(refused))
-    module.exit_json(**{name: getattr(outcome, name) for name in RETURNED})
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":
