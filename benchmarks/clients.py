@@ -1,7 +1,7 @@
 """Clients that keep requesting while a proxy reloads: `clients.py NAME CLIENTS WEBSOCKETS SECONDS [ROOT]`, JSON on standard output.
 
 Bounded by its seconds. ROOT is a PEM file that the clients trust besides what the machine trusts.
- A request is lost when no whole answer with status 200 arrives, on a kept or a new connection. A WebSocket counts as
+A request is lost when no whole answer with status 200 arrives, on a kept or a new connection. A WebSocket counts as
 open when it still echoes at the end. Reloads begin when the line `started` is printed.
 """
 

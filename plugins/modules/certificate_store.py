@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: certificate_store
 short_description: Keep each certificate of a host where its proxy reads it
-version_added: 0.2.0
+version_added: 0.1.0
 author: homeserver.exposure contributors (@homeserver)
 description:
   - Keeps the certificate store C(/etc/exposure/certificates), a folder for each certificate with C(fullchain.pem), C(chain.pem) and
@@ -123,12 +123,11 @@ RETURNED = ("changed", "requests", "placeholders", "changed_names", "copied", "h
 
 
 def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_by={"hand_to_caddy": "acme_directory"})
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     given = module.params
     if Settlement is None and module.check_mode:
-        module.exit_json(
-            **{**{key: [] for key in RETURNED[1:]}, "changed": True, "skipped_reason": f"{MISSING} What would change in the store cannot be said before."}
-        )
+        nothing = {key: [] for key in RETURNED[1:]}
+        module.exit_json(**{**nothing, "changed": True, "skipped_reason": f"{MISSING} What would change in the store cannot be said before."})
     if Settlement is None:
         module.fail_json(msg=MISSING)
     try:

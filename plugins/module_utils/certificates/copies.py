@@ -102,9 +102,13 @@ def rights_of(entry: Mapping[str, Any]) -> disk.Rights:
     except ValueError as error:
         raise Unusable(str(error)) from None
     try:
-        return disk.Rights(pwd.getpwnam(owner).pw_uid, grp.getgrnam(group).gr_gid, mode)
-    except KeyError as error:
-        raise Unusable(f"{str(error.args[0]).removeprefix('getpwnam(): ')}. Make the user or group first, or write another.") from None
+        uid = pwd.getpwnam(owner).pw_uid
+    except KeyError:
+        raise Unusable(f"there is no user {owner} on this host. Make the user first, or write another.") from None
+    try:
+        return disk.Rights(uid, grp.getgrnam(group).gr_gid, mode)
+    except KeyError:
+        raise Unusable(f"there is no group {group} on this host. Make the group first, or write another.") from None
 
 
 def write(copies: list[Copy]) -> bool:

@@ -102,11 +102,14 @@ def look(parent: int, name: str, shown: Path) -> Found | None:
         if error.errno == errno.ELOOP:
             raise Unusable(f"{shown} is a link, and is not followed. Remove it, so that the file itself can be there.") from None
         raise
-    with os.fdopen(descriptor, "rb") as opened:
-        status = os.fstat(opened.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise Unusable(f"{shown} is not a file. Move away what is there.")
-        content = opened.read(LARGEST + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as opened:
+            content = opened.read(LARGEST + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > LARGEST:
         raise Unusable(f"{shown} is larger than {LARGEST >> 20} MiB, which no certificate is. Move it away.")
     return Found(content, Rights(status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)))

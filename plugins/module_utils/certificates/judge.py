@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,11 +102,11 @@ def trusted(certificate: x509.Certificate, trust: Path) -> bool:
     except OSError:
         return False
     for block in blocks:
-        try:
+        with contextlib.suppress(*UNREADABLE), warnings.catch_warnings():
+            # Some old roots have serial numbers that the library grumbles about.
+            warnings.simplefilter("ignore")
             if signed_by(certificate, x509.load_pem_x509_certificate(block)):
                 return True
-        except UNREADABLE:
-            continue
     return False
 
 

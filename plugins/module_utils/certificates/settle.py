@@ -68,6 +68,8 @@ class Settlement:
         outcome, entries, chosen, planned, problems = Outcome(), dict[str, Entry](), dict[str, Pair | None](), dict[str, list[copies.Copy]](), list[str]()
         for stray in sorted({*self.files, *self.issued} - {str(wanted["name"]) for wanted in certificates}):
             problems.append(f"Certificate {stray}: it was given, but no certificate of that name is wanted here. Take it out, or add it to the list.")
+        if hand_to_caddy and not self.directory_url:
+            problems.append("Caddy cannot be handed certificates without the directory of the ACME CA. Give acme_directory.")
         for wanted in certificates:
             name = str(wanted["name"])
             try:
