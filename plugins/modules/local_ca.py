@@ -101,7 +101,7 @@ try:
     from ansible_collections.homeserver.exposure.plugins.module_utils.certificates.authority import Authority, Refused
     from ansible_collections.homeserver.exposure.plugins.module_utils.certificates.authority_page import CONTENT_TYPES
     from ansible_collections.homeserver.exposure.plugins.module_utils.certificates.authority_state import Outcome, settle
-except ImportError:
+except ModuleNotFoundError:
     Authority = None
 from ansible_collections.homeserver.exposure.plugins.module_utils.release.machine import Machine
 

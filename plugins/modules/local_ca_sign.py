@@ -66,7 +66,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 try:
     from ansible_collections.homeserver.exposure.plugins.module_utils.certificates.authority import Authority, Refused
-except ImportError:
+except ModuleNotFoundError:
     Authority = None
 from ansible_collections.homeserver.exposure.plugins.module_utils.release.machine import Machine
 

@@ -33,9 +33,10 @@ CONTENT_TYPES = {
 
 def render(template: str, chain: Chain, authority: Path) -> dict[str, bytes]:
     """The files of the page. The same root always gives the same bytes. `template` has the fields of string.Template."""
+    digits = ":".join(chain.fingerprint.upper()[n : n + 2] for n in range(0, 64, 2))
     fields = {
         "name": common_name(chain.root),
-        "fingerprint": " ".join(chain.fingerprint.upper()[n : n + 4] for n in range(0, 64, 4)),
+        "fingerprint": "\n".join(digits[n : n + 24].removesuffix(":") for n in range(0, len(digits), 24)),
         "ends": f"{ends(chain.root):%-d %B %Y}",
         "authority": str(authority),
     }

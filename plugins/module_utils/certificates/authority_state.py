@@ -54,9 +54,8 @@ def page(wanted: Mapping[str, Any], authority: Authority, check: bool, outcome: 
     folder = Path(wanted["page_directory"])
     files = authority_page.render(wanted["page"], authority.chain, authority.root)
     for name in authority_page.differing(folder, files):
-        shown = name in ("index.html", "root.pem")
-        old = (folder / name).read_text(errors="replace") if (folder / name).is_file() else ""
-        note(outcome, str(folder / name), old if shown else "", files[name].decode() if shown else f"({len(files[name])} bytes)\n")
+        before = f"{(folder / name).stat().st_size} bytes\n" if (folder / name).is_file() else ""
+        note(outcome, str(folder / name), before, f"{len(files[name])} bytes, for the root {authority.chain.fingerprint}\n")
     if not check:
         authority_page.write(folder, files)
 

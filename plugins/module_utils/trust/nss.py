@@ -49,8 +49,7 @@ class Nss:
     def done(self, *words: str) -> str:
         code, output = self.ask(*words)
         if code:
-            hint = " It has a primary password: change the trust in the browser." if re.search(r"(?i)password|pin\b|NEED_TOKEN|authenticat", output) else ""
-            raise Refused(f"{self.database.folder}: certutil {words[0]} ended with {code}: {output.strip()[-400:]}.{hint}")
+            raise Refused(f"{self.database.folder}: certutil {words[0]} ended with {code}: {output.strip()[-400:]}")
         return output
 
     def ours(self, fingerprints: set[str]) -> Iterator[tuple[Entry, list[Root]]]:
@@ -66,10 +65,15 @@ class Nss:
         found = list(self.ours({root.fingerprint}))
         return any(entry.trusted for entry, _ in found) and all(held == [root] for _, held in found), [one for _, held in found for one in held]
 
-    def trust(self, root: Root, source: Path) -> None:
+    def trust(self, root: Root, source: Path, check: bool) -> None:
         """An earlier root of ours goes first: NSS gives certificates of one subject one nickname."""
-        self.untrust({root.fingerprint})
-        self.done("-A", "-n", root.nickname, "-t", "C,,", "-i", str(source))
+        locked = "could not authenticate" in self.ask("-K")[1]
+        if not check:
+            self.untrust({root.fingerprint})
+        if locked:
+            raise Refused(f"{self.database.folder} has a primary password, so its trust can be changed in the browser alone. Import the root there: {source}")
+        if not check:
+            self.done("-A", "-n", root.nickname, "-t", "C,,", "-i", str(source))
 
     def untrust(self, fingerprints: set[str]) -> None:
         for _ in range(MOST):

@@ -62,8 +62,7 @@ class Machine:
                 trusted, held = nss.state(root)
                 if trusted:
                     continue
-                if not check:
-                    nss.trust(root, self.store.file)
+                nss.trust(root, self.store.file, check)
                 note(outcome, place, described(held), described([root]))
             except Refused as refusal:
                 outcome.failed.append(str(refusal))
