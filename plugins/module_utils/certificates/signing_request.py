@@ -30,6 +30,7 @@ def check(name: str, hosts: Sequence[str], csr: bytes) -> x509.CertificateSignin
         request = x509.load_pem_x509_csr(csr)
         genuine = request.is_signature_valid
         found = {extension.oid: extension.value for extension in request.extensions}
+        critical = {extension.oid for extension in request.extensions if extension.critical}
     except MALFORMED as error:
         raise Refused(f"Certificate {name}: its signing request cannot be read ({error}). Make it again.") from error
     if not genuine:
@@ -46,6 +47,11 @@ def check(name: str, hosts: Sequence[str], csr: bytes) -> x509.CertificateSignin
             raise Refused(
                 f"Certificate {name}: its signing request asks for more than a server's certificate ({oid._name}, {oid.dotted_string}). Make it without."
             )
+    if not list(request.subject) and x509.SubjectAlternativeName.oid not in critical:
+        raise Refused(
+            f"Certificate {name}: its signing request has no subject, and its subjectAltName is not critical. Chromium refuses such a certificate "
+            "(RFC 5280, 4.2.1.6). Make the request again with a critical subjectAltName, or with one of the hosts as its common name."
+        )
     return request
 
 

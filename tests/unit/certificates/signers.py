@@ -72,13 +72,20 @@ def alternative(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def csr(hosts: Sequence[str], more: Sequence[tuple[Any, bool]] = (), names: Sequence[x509.GeneralName] = (), key: Any = None) -> bytes:
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+def csr(
+    hosts: Sequence[str],
+    more: Sequence[tuple[Any, bool]] = (),
+    names: Sequence[x509.GeneralName] = (),
+    key: Any = None,
+    subject: str = "",
+    critical: bool = True,
+) -> bytes:
+    builder = x509.CertificateSigningRequestBuilder().subject_name(named(subject) if subject else x509.Name([]))
     together = [*map(alternative, hosts), *names]
     if together:
-        builder = builder.add_extension(x509.SubjectAlternativeName(together), critical=False)
-    for extension, critical in more:
-        builder = builder.add_extension(extension, critical)
+        builder = builder.add_extension(x509.SubjectAlternativeName(together), critical)
+    for extension, its in more:
+        builder = builder.add_extension(extension, its)
     return builder.sign(key or new_key(), hashes.SHA256()).public_bytes(Encoding.PEM)
 
 

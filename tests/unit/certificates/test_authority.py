@@ -160,6 +160,12 @@ def test_a_server_s_usual_extensions_are_taken(made: Authority, tmp_path: Path) 
     assert verified(tmp_path, made.certificate, chain, "app.lan").endswith("OK\n")
 
 
+def test_a_request_whose_certificate_chromium_would_refuse_is_not_signed(made: Authority) -> None:
+    with pytest.raises(Refused, match=r"its subjectAltName is not critical\. Chromium refuses"):
+        made.sign([request("app", ["app.lan"], critical=False)], run)
+    assert made.sign([request("app", ["app.lan"], critical=False, subject="app.lan")], run)
+
+
 def test_all_wrong_requests_are_reported_and_none_is_signed(made: Authority) -> None:
     def never(command: Sequence[str]) -> tuple[int, str]:
         pytest.fail(f"{command} was run")
