@@ -228,6 +228,9 @@ def paths(maybe: Maybe) -> st.SearchStrategy[list[dict[str, Any]]]:
     return st.lists(part, min_size=1, max_size=3, unique_by=lambda one: str(one["path"]).rstrip("/"))
 
 
+REDIRECTS = st.builds("https://{}{}".format, LABELS.filter(str.isascii), st.sampled_from([".elsewhere.example", ":8443"]))
+
+
 def served_sites(maybe: Maybe) -> st.SearchStrategy[dict[str, Any]]:
     """What a site says whose TLS ends at its proxy."""
     target = (
@@ -235,7 +238,7 @@ def served_sites(maybe: Maybe) -> st.SearchStrategy[dict[str, Any]]:
         | st.builds(lambda target, parts: {**target, "paths": parts}, targets(maybe), maybe(paths(maybe)))
         | st.fixed_dictionaries({"paths": maybe(paths(maybe))})
         | st.fixed_dictionaries(
-            {"redirect": maybe(st.builds("https://{}{}".format, LABELS.filter(str.isascii), st.sampled_from([".elsewhere.example", ":8443"])))}
+            {"redirect": maybe(REDIRECTS)})
         )
     )
     trust = st.fixed_dictionaries({"tls": maybe(st.sampled_from(["acme", "local"]))}) | st.fixed_dictionaries({"certificate": maybe(st.just("own"))})
