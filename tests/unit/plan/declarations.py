@@ -237,9 +237,7 @@ def served_sites(maybe: Maybe) -> st.SearchStrategy[dict[str, Any]]:
         targets(maybe)
         | st.builds(lambda target, parts: {**target, "paths": parts}, targets(maybe), maybe(paths(maybe)))
         | st.fixed_dictionaries({"paths": maybe(paths(maybe))})
-        | st.fixed_dictionaries(
-            {"redirect": maybe(REDIRECTS)})
-        )
+        | st.fixed_dictionaries({"redirect": maybe(REDIRECTS)})
     )
     trust = st.fixed_dictionaries({"tls": maybe(st.sampled_from(["acme", "local"]))}) | st.fixed_dictionaries({"certificate": maybe(st.just("own"))})
     limits = st.fixed_dictionaries(
