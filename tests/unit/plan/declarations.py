@@ -96,6 +96,28 @@ def rendered(made: Plan, name: str, version: list[int] | None = None) -> str:
     )
 
 
+ADDRESSES = ["", "[::]:"]
+INSIDE = {"next": "unix:/run/nginx/sockets/https.sock", "sockets": "/run/nginx/sockets"}
+"""As roles/nginx/vars hands the splitter on."""
+
+
+def nginx_files(proxy: Mapping[str, Any], addresses: list[str] = ADDRESSES, resolvers: list[str] | None = None, **more: str) -> dict[str, str]:
+    """The tree that the role writes for a proxy. `more`: options of the role without its name."""
+    known: dict[str, Any] = {"addresses": addresses, "resolvers": ["192.168.1.1", "[fd00::1]"] if resolvers is None else resolvers}
+    given = {**known, **{name: proxy[name] for name in ("sites", "passthrough", "splitter", "http3", "version")}, **more}
+    variables = defaults("nginx") | {f"nginx_{name}": value for name, value in given.items()}
+    files = {name: template("nginx", f"{name}.j2").render(variables) for name in ("http.conf", "tls.conf", "proxy.conf", "check.sh")}
+    if proxy["splitter"]:
+        router = {**known, **INSIDE, "layout": proxy["splitter"], "passthrough": proxy["passthrough"]}
+        files["stream.conf"] = template("sni_router", "stream.conf.j2").render({f"sni_router_{name}": value for name, value in router.items()})
+    return files
+
+
+def benign_host(start: str, name: str) -> str:
+    """A harmless name that is as long where the length means something."""
+    return f"{start}.example.org" if len(name) <= 46 else f"{start}.{'long' * 12}.example.org"
+
+
 def benign_location(location: Location, number: int) -> dict[str, Any]:
     """A harmless location of the same shape."""
     return {
@@ -111,7 +133,7 @@ def benign(site: ProxySite, number: int) -> dict[str, Any]:
     """A harmless site of the same shape: as many names and locations, the same lines present."""
     return {
         "name": f"site{number}",
-        "hosts": [f"n{n}.site{number}.example.org" for n, _ in enumerate(site.hosts)],
+        "hosts": [benign_host(f"n{n}.site{number}", name) for n, name in enumerate(site.hosts)],
         "locations": [benign_location(location, n) for n, location in enumerate(site.locations)],
         "certificate": f"stored{number}" if site.certificate else "",
         "redirect": "https://elsewhere.example.org" if site.redirect else "",
@@ -125,10 +147,10 @@ def benign_passthrough(site: Passthrough, number: int) -> dict[str, Any]:
     return {
         **asdict(site),
         "name": f"passed{number}",
-        "hosts": [f"n{n}.passed{number}.example.org" for n, _ in enumerate(site.hosts)],
+        "hosts": [benign_host(f"n{n}.passed{number}", name) for n, name in enumerate(site.hosts)],
         "upstream": "name.lan:443" if is_name(site.upstream) else "192.0.2.1:8443",
         "http_upstream": "192.0.2.1:80" if site.http_upstream else "",
-        "http_paths": [f"/path{n}/" for n, _ in enumerate(site.http_paths)],
+        "http_paths": ["/" if path == "/" else f"/path{n}/" for n, path in enumerate(site.http_paths)],
     }
 
 
@@ -262,7 +284,7 @@ def passed_sites(maybe: Maybe) -> st.SearchStrategy[dict[str, Any]]:
         optional={
             "proxy_protocol": maybe(st.booleans()),
             "http_upstream": maybe(UPSTREAMS.filter(lambda one: not one.startswith("https://"))),
-            "http_paths": maybe(st.lists(PATHS, min_size=1, max_size=2, unique=True)),
+            "http_paths": maybe(st.lists(PATHS | st.just("/"), min_size=1, max_size=2, unique=True)),
         },
     )
 
