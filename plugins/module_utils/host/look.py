@@ -48,7 +48,12 @@ UNITS = {
 """What roles write for systemd. Its digest tells them, without a task of its own, whether it is current."""
 PACKAGES = ("caddy", "nginx", "libnginx-mod-stream", "python3-certbot*", "certbot", "python3-dnspython", "python3-cryptography", "python3-venv", "mkcert")
 """Packages that roles install, as dpkg-query takes them."""
-DEFAULT_SERVER = re.compile(r"^\s*listen\s+(\S*:)?(80|443)\b[^;]*\bdefault_server\b", re.MULTILINE)
+DEFAULT_SERVER = re.compile(
+    r"(?:^|[;{}])[ \t]*listen\s+"
+    r"(?:(?:\S*:)?(?:80|443)(?=\s)|(?!\d+\s|unix:)(?:\[[^\]\s]*\]|[^\s:;\[\]]+)(?=\s))"  # an address without a port means 80
+    r"[^;]*\s(?:default_server|default)\b",
+    re.MULTILINE,
+)
 DOCKER_SOCKET = "/run/docker.sock"
 
 

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from hashlib import md5
+from hashlib import md5, sha256
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,10 @@ def test_what_is_installed_is_seen(bare: Path, monkeypatch: pytest.MonkeyPatch) 
     for path in ("usr/libexec/docker/cli-plugins/docker-compose", "etc/exposure/caddy/current", "etc/exposure/firewall", "var/lib/apt/lists/x_Packages"):
         (bare / path).parent.mkdir(parents=True, exist_ok=True)
         (bare / path).touch()
-    seen = host.look(scripted({"dpkg-query -W -f ${db:Status-Status} ${Version} caddy": (0, "installed 2.11.2-1~bpo13+1")}), bare)
-    assert seen["caddy"] == "2.11.2-1~bpo13+1"
+    rows = "caddy installed 2.11.2-1~bpo13+1\nnginx installed 1.26.3-3+deb13u1\ncertbot config-files 4.0.0-2\nlibnginx-mod-stream not-installed \n"
+    seen = host.look(scripted({"dpkg-query -W -f ${Package} ${db:Status-Status} ${Version}\\n caddy nginx": (1, rows)}), bare)
+    assert (seen["caddy"], seen["nginx"], seen["certbot"]) == ("2.11.2-1~bpo13+1", "1.26.3-3+deb13u1", "")
+    assert seen["packages"] == ["caddy", "nginx"]
     assert [seen[name] for name in ("docker", "compose", "nft", "firewall", "caddy_released", "package_lists")] == [True] * 6
     assert seen["containers"] == []
 
@@ -86,18 +88,99 @@ def test_the_code_name_of_the_release_is_read_however_it_is_quoted(text: str, na
 @pytest.mark.parametrize(
     ("package", "binary", "version"),
     [
-        ((0, "installed 2.6.2-5"), (0, "v9"), "2.6.2-5"),
-        ((0, "config-files 2.6.2-5"), (0, "v2.10.0 h1:abc=\n"), "2.10.0"),
+        ((0, "caddy installed 2.6.2-5"), (0, "v9"), "2.6.2-5"),
+        ((0, "caddy config-files 2.6.2-5"), (0, "v2.10.0 h1:abc=\n"), "2.10.0"),
         ((1, "dpkg-query: no packages found matching caddy"), (0, "v2.10.0 h1:abc=\n"), "2.10.0"),
         ((1, ""), (0, ""), ""),
         ((1, ""), (1, "v2.10.0"), ""),
     ],
 )
 def test_caddys_version_is_the_packages_else_the_binarys(
-    monkeypatch: pytest.MonkeyPatch, package: tuple[int, str], binary: tuple[int, str], version: str
+    bare: Path, monkeypatch: pytest.MonkeyPatch, package: tuple[int, str], binary: tuple[int, str], version: str
 ) -> None:
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/local/bin/{name}")
-    assert host.caddy_version(scripted({"dpkg-query": package, "caddy version": binary})) == version
+    assert host.look(scripted({"dpkg-query": package, "caddy version": binary}), bare)["caddy"] == version
+
+
+WELCOME = "server {\n\tlisten 80 default_server;\n\tlisten [::]:80 default_server;\n}\n"
+BROUGHT = f" /etc/nginx/sites-available/default {md5(WELCOME.encode(), usedforsecurity=False).hexdigest()}\n"
+
+
+def nginx(root: Path, files: dict[str, str]) -> dict[str, Any]:
+    """What is seen of an nginx with these files below etc/nginx; `sites-enabled/default` is a link as in Debian."""
+    for name in ("sites-available", "sites-enabled", "conf.d"):
+        (root / name).mkdir(parents=True)
+    for name, text in files.items():
+        (root / name).write_text(text)
+    if "sites-available/default" in files:
+        (root / "sites-enabled/default").symlink_to(root / "sites-available/default")
+    return host.nginx_sites(scripted({"dpkg-query -W -f ${Conffiles} nginx-common": (0, BROUGHT)}), root)
+
+
+def test_the_welcome_page_as_its_package_brought_it_is_nobodys_site(tmp_path: Path) -> None:
+    seen = nginx(tmp_path, {"sites-available/default": WELCOME, "conf.d/exposure.conf": "include exposure/http[.]conf;"})
+    assert seen == {"nginx_welcome": True, "nginx_own_sites": False, "nginx_defaults": []}
+
+
+def test_a_welcome_page_that_a_person_changed_is_that_persons(tmp_path: Path) -> None:
+    seen = nginx(tmp_path, {"sites-available/default": WELCOME + "# mine\n"})
+    assert seen == {"nginx_welcome": False, "nginx_own_sites": True, "nginx_defaults": [str(tmp_path / "sites-enabled/default")]}
+
+
+def test_the_sites_of_a_person_are_seen_and_those_that_answer_for_every_name_are_named(tmp_path: Path) -> None:
+    seen = nginx(tmp_path, {"conf.d/wiki.conf": "listen 443 ssl;\nserver_name wiki.example.org;\n", "sites-enabled/all": "listen *:443 ssl default_server;\n"})
+    assert seen == {"nginx_welcome": False, "nginx_own_sites": True, "nginx_defaults": [str(tmp_path / "sites-enabled/all")]}
+
+
+def test_an_nginx_without_sites_is_seen_as_that(tmp_path: Path) -> None:
+    assert nginx(tmp_path, {}) == {"nginx_welcome": False, "nginx_own_sites": False, "nginx_defaults": []}
+    assert host.nginx_sites(scripted({}), tmp_path / "nowhere") == {"nginx_welcome": False, "nginx_own_sites": False, "nginx_defaults": []}
+
+
+@pytest.mark.parametrize(
+    ("line", "answers"),
+    [
+        ("listen 80 default_server;", True),
+        ("\tlisten 443 ssl http2 default_server;", True),
+        ("listen [::]:443 ssl default_server;", True),
+        ("listen 192.168.1.10:80 default_server;", True),
+        ("server { listen 80 default_server; }", True),
+        ("listen 80\n\tdefault_server;", True),
+        ("listen 80 default;", True),
+        ("listen 192.168.1.10 default_server;", True),
+        ("listen [::] default_server;", True),
+        ("listen unix:/run/x.sock default_server;", False),
+        ("listen 8080 default_server;", False),
+        ("listen 443 ssl;", False),
+        ("# listen 80 default_server;", False),
+        ("listen 127.0.0.1:4430 default_server;", False),
+        ("listen 80; listen 8080 default_server;", False),
+    ],
+)
+def test_what_answers_for_every_name_on_80_or_443_is_told_from_what_does_not(line: str, answers: bool) -> None:
+    assert bool(host.DEFAULT_SERVER.search(f"server {{\n{line}\n}}\n")) == answers
+
+
+@pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        ("# by hand\nsearch lan\nnameserver 192.168.1.1\nnameserver fd00::1\n", ["192.168.1.1", "[fd00::1]"]),
+        ("nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\nnameserver 10.0.0.4\n", ["10.0.0.1", "10.0.0.2", "10.0.0.3"]),
+        ("#nameserver 10.0.0.1\n", []),
+    ],
+)
+def test_the_resolvers_of_the_host_are_as_nginx_takes_them(tmp_path: Path, text: str, servers: list[str]) -> None:
+    (tmp_path / "resolv.conf").write_text(text)
+    assert host.resolvers(tmp_path / "resolv.conf") == servers
+    assert host.resolvers(tmp_path / "nowhere") == []
+
+
+def test_the_digest_of_a_unit_is_that_of_all_its_files_and_none_where_one_is_missing(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_bytes(b"a")
+    assert host.digest([one, other]) == ""
+    other.write_bytes(b"b")
+    assert host.digest([one, other]) == sha256(b"ab").hexdigest()
 
 
 def test_a_configuration_is_a_persons_unless_it_is_as_its_package_brought_it(tmp_path: Path) -> None:

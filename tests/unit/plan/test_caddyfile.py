@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from plugins.filter.caddyfile import caddy_token
 from plugins.module_utils.plan.make import Inventory, make
 from plugins.module_utils.plan.mistakes import InventoryRefused
-from plugins.module_utils.plan.model import Plan, Proxy
+from plugins.module_utils.plan.model import Plan
 from tests.tools import program
 
-from .declarations import CADDY_2_6, benign, caddyfile, catalogue, host, inventories, plan, rendered
+from .declarations import CADDY_2_6, benign, benign_passthrough, caddyfile, catalogue, host, inventories, plan, proxy_of, rendered
 
 CADDY_2_11 = {"release": "trixie", "caddy": "2.11.2"}
 
@@ -29,12 +30,6 @@ def made(inventory: Inventory) -> Plan | None:
         return None
 
 
-def proxy_of(it: Plan) -> Proxy:
-    proxy = it.hosts["home"].proxy
-    assert proxy is not None
-    return proxy
-
-
 def shape(line: str) -> tuple[int, str]:
     """How many words a line has, and which letters of it mean something to Caddy."""
     return len(line.split()), re.sub(r"[A-Za-z0-9._~/=&?%+,@:\[\]\s-]", "", line.partition("#")[0] if line.lstrip().startswith("#") else line)
@@ -43,7 +38,9 @@ def shape(line: str) -> tuple[int, str]:
 def hold_the_shape(it: Plan) -> None:
     proxy = proxy_of(it)
     plain = {**proxy.acme, **{key: "https://a" if key == "directory" else "plain" for key in ("email", "directory", "ca_root", "profile") if proxy.acme[key]}}
-    wanted = caddyfile([benign(site, number) for number, site in enumerate(proxy.sites)], plain, proxy.version)
+    passed = [benign_passthrough(site, number) for number, site in enumerate(proxy.passthrough)]
+    sites = [benign(site, number) for number, site in enumerate(proxy.sites)]
+    wanted = caddyfile(sites, plain, proxy.version, passthrough=passed, splitter=proxy.splitter, http3=proxy.http3)
     text = rendered(it, "home")
     assert [shape(line) for line in text.split("\n")] == [shape(line) for line in wanted.split("\n")]
     assert text.splitlines() == text.split("\n")[:-1], "no letter but the line feed ends a line"
@@ -90,21 +87,54 @@ def found(node: Any, key: str) -> list[Any]:
     return [deep for value in node for deep in found(value, key)] if isinstance(node, list) else []
 
 
-def served(config: dict[str, Any]) -> dict[frozenset[str], tuple[str, bool]]:
-    """The names of each route, with where it goes and whether over TLS."""
-    routes = [route for server in config["apps"]["http"]["servers"].values() for route in server["routes"]]
+@dataclass(frozen=True)
+class Sent:
+    """Where a site sends the requests below a path (without its last slash), and how."""
+
+    path: str
+    upstream: str
+    tls: bool
+    name: str
+    stripped: bool
+
+
+def sent(node: Any, path: str = "", stripped: str = "") -> list[Sent]:
+    """Every reverse_proxy below a route, with the path that leads to it."""
+    if isinstance(node, list):
+        return [one for entry in node for one in sent(entry, path, stripped)]
+    if not isinstance(node, dict):
+        return []
+    if node.get("handler") == "reverse_proxy":
+        (upstream,), transport = node["upstreams"], node.get("transport", {})
+        return [Sent(path, upstream["dial"], "tls" in transport, transport.get("tls", {}).get("server_name", ""), bool(stripped) and stripped == path)]
+    for match in node.get("match", []):
+        if "path" in match:
+            assert match["path"][1:] == [f"{match['path'][0]}/*"]
+            path = match["path"][0]
+    prefix = next(iter(found(node.get("handle", []), "strip_path_prefix")), stripped)
+    return [one for key, value in node.items() if key != "match" for one in sent(value, path, prefix)]
+
+
+def served(config: dict[str, Any]) -> dict[frozenset[str], tuple[str, frozenset[Sent]]]:
+    """The names of each route on the https port, with where it redirects and where it sends requests."""
+    https = next(server for server in config["apps"]["http"]["servers"].values() if not server["listen"][0].endswith(":80"))
     sites = {}
-    for route in routes:
+    for route in https["routes"]:
         hosts = [name for match in route.get("match", []) for name in match.get("host", [])]
-        dials = [dial for upstreams in found(route, "upstreams") for dial in found(upstreams, "dial")]
-        if hosts or dials:
-            (dial,) = dials or ["nowhere"]
-            sites[frozenset(hosts)] = (dial, any("tls" in transport for transport in found(route, "transport")))
+        if hosts:
+            (redirect,) = [values[0] for values in found(route, "Location")] or [""]
+            sites[frozenset(hosts)] = (redirect.removesuffix("{http.request.uri}"), frozenset(sent(route)))
     return sites
 
 
-def planned(it: Plan) -> dict[frozenset[str], tuple[str, bool]]:
-    return {frozenset(site.hosts): (site.upstream, site.upstream_tls) for site in proxy_of(it).sites}
+def planned(it: Plan) -> dict[frozenset[str], tuple[str, frozenset[Sent]]]:
+    return {
+        frozenset(site.hosts): (
+            site.redirect,
+            frozenset(Sent(one.path.rstrip("/"), one.upstream, one.upstream_tls, one.upstream_name, one.strip) for one in site.locations),
+        )
+        for site in proxy_of(it).sites
+    }
 
 
 @pytest.mark.proves("R13")
@@ -153,13 +183,18 @@ def test_challenges_that_are_not_wished_are_off(tmp_path: Path, challenges: list
 
 
 def test_an_https_upstream_is_spoken_to_over_tls(tmp_path: Path) -> None:
-    assert served(adapted(rendered(one(upstream="https://nas.lan:5001"), "home"), tmp_path)) == {frozenset({"nas.example.org"}): ("nas.lan:5001", True)}
+    config = adapted(rendered(one(upstream="https://nas.lan:5001"), "home"), tmp_path)
+    assert served(config) == {frozenset({"nas.example.org"}): ("", frozenset({Sent("", "nas.lan:5001", True, "nas.lan", False)}))}
 
 
 @pytest.mark.parametrize("key", ["name", "hosts", "upstream"])
 @pytest.mark.parametrize("value", ["a\nb", "a b", "{env.HOME}", "{$HOME}", 'a"b', "a`b", "a}b", ""])
 def test_the_role_by_itself_refuses_a_site_that_would_break_out_of_its_place(key: str, value: str) -> None:
-    site = {**benign(proxy_of(one()).sites[0], 0), key: [value] if key == "hosts" else value}
+    site = benign(proxy_of(one()).sites[0], 0)
+    if key == "upstream":
+        site["locations"][0]["upstream"] = value
+    else:
+        site[key] = [value] if key == "hosts" else value
     with pytest.raises(ValueError):
         caddyfile([site], {})
 

@@ -37,12 +37,12 @@ def proxies(made: Plan) -> set[str]:
 def served(made: Plan, name: str) -> dict[str, str]:
     proxy = made.hosts[name].proxy
     assert proxy is not None
-    return {site.name: site.upstream for site in proxy.sites}
+    return {site.name: location.upstream for site in proxy.sites for location in site.locations}
 
 
 def test_an_empty_inventory_is_an_empty_plan() -> None:
-    assert plan() == Plan({}, {}, [], [])
-    assert plan(home=host()) == Plan({"home": HostPlan()}, {}, [], [])
+    assert plan() == Plan({}, {}, [])
+    assert plan(home=host()) == Plan({"home": HostPlan()}, {}, [])
 
 
 @given(inventories(True, TRIXIE))
@@ -67,14 +67,15 @@ def test_names_come_out_canonical_wherever_they_are_used() -> None:
     made = plan(home=host(sites=[{**WHO, "hosts": ["Bücher.Casa.Example."]}]))
     name = "xn--bcher-kva.casa.example"
     assert made.names == {name: "home"}
-    assert made.certificates == [{"name": name, "hosts": [name], "kind": "acme", "proxy": "home"}]
+    assert made.hosts["home"].proxy is not None and [site.hosts for site in made.hosts["home"].proxy.sites] == [[name]]
     assert [probe.host for probe in made.probes] == [name]
     assert stack(made).env["EXPOSURE_URL"] == f"https://{name}"
 
 
 def test_several_names_share_a_certificate_and_are_probed_one_by_one() -> None:
-    made = plan(home=host(sites=[{**WHO, "hosts": ["a.example.org", "www.a.example.org"], "tls": "internal"}]))
-    assert made.certificates == [{"name": "a.example.org", "hosts": ["a.example.org", "www.a.example.org"], "kind": "internal", "proxy": "home"}]
+    made = plan(home=host(sites=[{**WHO, "hosts": ["a.example.org", "www.a.example.org"], "tls": "local"}]))
+    (certificate,) = made.hosts["home"].certificates
+    assert (certificate.name, certificate.hosts, certificate.kind) == ("who", ["a.example.org", "www.a.example.org"], "local")
     assert [(probe.host, probe.path, probe.status, probe.websocket, probe.closed_ports) for probe in made.probes] == [
         (name, "/health", [200], {"path": "/echo", "expects": ""}, [8080]) for name in ("a.example.org", "www.a.example.org")
     ]
@@ -274,7 +275,7 @@ def test_removal_takes_off_sites_and_apps_and_keeps_data_that_is_not_named() -> 
         "home_assistant": ("absent", False),
         "second": ("absent", False),
     }
-    assert made.names == {} and made.certificates == [] and made.probes == []
+    assert made.names == {} and made.hosts["home"].certificates == [] and made.probes == []
     assert served(made, "home") == {}
 
 
@@ -347,7 +348,7 @@ def test_ipv4_goes_before_ipv6_and_the_first_address_before_the_second() -> None
 def test_caddy_comes_from_where_it_can_do_what_is_asked_and_is_left_alone_where_it_can(
     release: str, installed: str, wanted: tuple[int, int], chosen: tuple[str, tuple[int, int]]
 ) -> None:
-    assert engines.choose(release, installed, wanted) == chosen
+    assert engines.choose("caddy", release, installed, wanted) == chosen
 
 
 def test_an_app_with_a_websocket_gets_a_caddy_that_keeps_it_open_where_there_is_one() -> None:
