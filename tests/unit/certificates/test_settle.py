@@ -122,7 +122,7 @@ def test_what_stands_in_a_certificate_s_place_is_said_before_anything_is_touched
 
 
 def test_an_unknown_kind_is_refused(host: Host) -> None:
-    with pytest.raises(Unusable, match="its kind is 'magic'. Write acme, local or files"):
+    with pytest.raises(Unusable, match=r"its kind is 'magic'\. Write acme, local or files"):
         host.settle([{**acme(), "kind": "magic"}])
 
 
