@@ -116,13 +116,13 @@ def test_all_problems_of_all_certificates_are_named_at_once_and_nothing_is_touch
 def test_what_stands_in_a_certificate_s_place_is_said_before_anything_is_touched(host: Host) -> None:
     (host.store.root / "home").mkdir(parents=True)
     before = host.tree()
-    with pytest.raises(Unusable, match="Certificate home: .* is not a link of this store"):
+    with pytest.raises(Unusable, match=r"Certificate home: .* is not a link of this store"):
         host.settle([acme("blog"), acme()])
     assert host.tree() == before
 
 
 def test_an_unknown_kind_is_refused(host: Host) -> None:
-    with pytest.raises(Unusable, match="its kind is 'magic'. Write acme, local or files"):
+    with pytest.raises(Unusable, match=r"its kind is 'magic'. Write acme, local or files"):
         host.settle([{**acme(), "kind": "magic"}])
 
 
@@ -247,9 +247,8 @@ def test_openssl_signs_the_request_with_all_its_names(host: Host, tmp_path: Path
     (tmp_path / "ca.key").write_bytes(INTERMEDIATE.key_pem)
     command = ["openssl", "x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "30", "-copy_extensions", "copy"]
     issued = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    outcome = Settlement(host.store, NOW + timedelta(days=10), issued={"home": issued}, places=host.places)
     leaf = host.settle([local(hosts=["nas.lan", "192.168.1.10"])], issued={"home": issued}, now=when(issued))
-    assert outcome and leaf.changed_names == ["home"]
+    assert leaf.changed_names == ["home"]
 
 
 def when(chain_pem: str) -> Any:
