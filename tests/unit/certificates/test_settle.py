@@ -370,3 +370,54 @@ def test_caddy_is_handed_certificates_only_with_a_directory(host: Host) -> None:
         host.settle([acme()], hand=["home"])
     outcome = host.settle([acme()], hand=["home"], directory_url="https://ca.example/dir", check=True)
     assert outcome.handed == HOSTS and not host.places.caddy.exists()
+
+
+def test_a_renewal_that_comes_in_between_stays_and_its_copies_too(host: Host) -> None:
+    old, new = served(), served()
+    copies = [{"path": str(host.folder / "domain.key"), "content": "privkey", **RIGHTS}]
+    for before in (None, old):
+        if before:
+            host.store.install("home", *before)
+        run = Settlement(host.store, NOW, places=host.places)
+        choose = run.choose
+
+        def meanwhile(*given: Any, choose: Any = choose) -> Any:
+            found = choose(*given)
+            host.store.install("home", *new)
+            return found
+
+        run.choose = meanwhile  # type: ignore[method-assign]
+        run.settle([acme(copies=copies)])
+        assert host.key("home") == new[1] == (host.folder / "domain.key").read_bytes()
+
+
+def test_killed_between_installing_and_taking_its_pending_key_away_the_next_run_does_that(host: Host) -> None:
+    (request,) = host.settle([local()]).requests
+    pending = host.places.pending / "home.key"
+    key, issued = pending.read_bytes(), {"home": sign(request)}
+    for again in (issued, {}):
+        host.settle([local()], issued=issued)
+        pending.write_bytes(key)
+        outcome = host.settle([local()], issued=again)
+        assert unchanged(outcome) and outcome.requests == [] and not pending.exists()
+
+
+def test_check_mode_does_not_mind_folders_and_users_that_a_run_makes_first(host: Host) -> None:
+    copies = [{"path": str(host.folder / "later/domain.key"), "content": "privkey", "owner": "later-user"}]
+    assert host.settle([acme(copies=copies)], check=True).copied == ["home"]
+    with pytest.raises(Unusable, match="there is no user later-user on this host"):
+        host.settle([acme(copies=copies)])
+    with pytest.raises(Unusable, match="is not an absolute path"):
+        host.settle([acme(copies=[*copies, {"path": "later", "content": "cert"}])], check=True)
+
+
+def test_a_list_that_contradicts_itself_is_refused(host: Host) -> None:
+    with pytest.raises(Unusable, match="Certificate home: it is there more than once"):
+        host.settle([acme(), local()])
+    with pytest.raises(Unusable, match="Certificate home: it is both wanted and to be removed"):
+        host.settle([acme()], remove=["home"])
+    with pytest.raises(Unusable, match="A certificate needs name, hosts and kind"):
+        host.settle([{"name": "home"}])
+    with pytest.raises(Unusable, match="its files were not given"):
+        host.settle([files()], files={"home": "a text"})
+    assert host.tree() == []
