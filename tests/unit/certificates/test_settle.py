@@ -287,6 +287,14 @@ def test_a_key_that_is_damaged_while_it_waits_is_made_anew(host: Host) -> None:
     assert host.settle([local()], issued={"home": sign(outcome.requests[0])}).changed_names == ["home"]
 
 
+def test_a_key_that_waits_is_made_anew_when_another_kind_is_wanted(host: Host) -> None:
+    host.settle([local()])
+    outcome = host.settle([local(key_type="rsa")])
+    assert outcome.new_keys == ["home"]
+    csr = x509.load_pem_x509_csr(outcome.requests[0]["csr"].encode())
+    assert "RSA" in type(csr.public_key()).__name__
+
+
 def test_an_issued_certificate_that_does_not_fit_is_refused(host: Host) -> None:
     (request,) = host.settle([local()]).requests
     cases = {
