@@ -97,8 +97,8 @@ def fetch(name: str, address: str, path: str, content: str, ports: Ports, timeou
 
 def followed(place: str, location: str, ports: Ports) -> str:
     """The address that a redirect leads to. Raises NotFollowed."""
-    target = urljoin(place, location)
     try:
+        target = urljoin(place, location)
         parts = urlsplit(target)
         port = parts.port
     except ValueError:
