@@ -65,18 +65,8 @@ class Settlement:
 
     def settle(self, certificates: Sequence[Wanted], hand_to_caddy: Sequence[str] = (), remove: Sequence[str] = ()) -> Outcome:
         """Raises Unusable with everything that is wrong, before anything is touched."""
-        outcome, entries, chosen, planned, problems = Outcome(), dict[str, Entry](), dict[str, Pair | None](), dict[str, list[copies.Copy]](), list[str]()
-        if hand_to_caddy and not self.directory_url:
-            problems.append("Caddy cannot be handed certificates without the directory of the ACME CA. Give acme_directory.")
-        if incomplete := [dict(wanted) for wanted in certificates if not {"name", "hosts", "kind"} <= set(wanted)]:
-            raise Unusable(f"Nothing was changed.\nA certificate needs name, hosts and kind: {incomplete}")
-        names = [str(wanted["name"]) for wanted in certificates]
-        problems += [
-            f"Certificate {name}: it is there more than once. Give each a name of its own." for name in sorted({n for n in names if names.count(n) > 1})
-        ]
-        problems += [f"Certificate {name}: it is both wanted and to be removed. Take it out of one of the lists." for name in sorted({*names} & {*remove})]
-        for stray in sorted({*self.files, *self.issued} - {*names}):
-            problems.append(f"Certificate {stray}: it was given, but no certificate of that name is wanted here. Take it out, or add it to the list.")
+        problems = self.contradictions(certificates, hand_to_caddy, remove)
+        outcome, entries, chosen, planned = Outcome(), dict[str, Entry](), dict[str, Pair | None](), dict[str, list[copies.Copy]]()
         for wanted in certificates:
             name = str(wanted["name"])
             try:
@@ -101,6 +91,21 @@ class Settlement:
                 self.ask(wanted, outcome)
         outcome.handed = adopt.to_caddy(self.store, hand_to_caddy, self.directory_url, self.now, self.places.caddy, check=self.check)
         return outcome
+
+    def contradictions(self, certificates: Sequence[Wanted], hand_to_caddy: Sequence[str], remove: Sequence[str]) -> list[str]:
+        """What is wrong with the lists themselves. Raises Unusable where they cannot be read at all."""
+        if incomplete := [dict(wanted) for wanted in certificates if not {"name", "hosts", "kind"} <= set(wanted)]:
+            raise Unusable(f"Nothing was changed.\nA certificate needs name, hosts and kind: {incomplete}")
+        names = [str(wanted["name"]) for wanted in certificates]
+        wrong = {
+            "it is there more than once. Give each a name of its own.": {name for name in names if names.count(name) > 1},
+            "it is both wanted and to be removed. Take it out of one of the lists.": {*names} & {*remove},
+            "it was given, but no certificate of that name is wanted here. Take it out, or add it to the list.": {*self.files, *self.issued} - {*names},
+        }
+        problems = [f"Certificate {name}: {problem}" for problem, about in wrong.items() for name in sorted(about)]
+        if hand_to_caddy and not self.directory_url:
+            problems.append("Caddy cannot be handed certificates without the directory of the ACME CA. Give acme_directory.")
+        return problems
 
     def choose(self, wanted: Wanted, entry: Entry) -> Pair | None:
         """What the store shall hold; None where a certificate has to be requested first. Raises Unusable."""
