@@ -9,6 +9,7 @@ import json
 import shutil
 import ssl
 import tempfile
+import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,12 @@ from .settings import Settings
 
 Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
 """Runs a command with more variables in its environment: (exit code, output and errors together)."""
+
+BACKUP = Path("/var/lib/exposure/backup")
+"""A copy of certbot's accounts, for a server whose /etc/letsencrypt was lost: a new account would begin with nothing proven."""
+
+NONCES = 10
+"""How often an order is tried whose nonce the authority does not know any more: such an answer spends nothing."""
 
 ANSWER = 10
 """Seconds in which an authority's directory is to answer."""
@@ -54,6 +61,7 @@ class Orders:
     run: Run
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     say: Callable[[str], None] = lambda text: None
+    backup: Path = BACKUP
 
     def carry_out(self, certificates: Sequence[Mapping[str, Any]], *, force: bool = False, dry: bool = False) -> list[Outcome]:
         """Order what is not at hand. With `dry` nothing is asked; with `force` a back-off is not waited for."""
@@ -86,34 +94,37 @@ class Orders:
         name, hosts = certificate["name"], list(certificate["hosts"])
         if authority.trouble:
             return Outcome(name, "failed", authority.trouble)
-        verdict = self.budget.may_order(self.settings.directory, hosts, challenge=certificate["challenge"], force=force)
+        way = certificate["challenge"]
+        lineage = certbot.read_lineage(self.settings.config, name)
+        verdict = self.budget.may_order(self.settings.directory, hosts, way, force)
         if not verdict.allowed:
             return Outcome(name, "waiting", verdict.reason)
         self.say(f"looking what the authority will see of {', '.join(hosts)}")
-        known = preflight.Settings(webroot=self.settings.webroot, directory=self.settings.directory, caa_identities=authority.caa_identities)
-        known = replace(known, allow_private=self.settings.allow_private)
+        webroot = Path(self.settings.webroot)
+        known = preflight.Settings(self.settings.directory, webroot, authority.caa_identities, allow_private=self.settings.allow_private)
         problems = preflight.check(certificate, self.settings.addresses, known)
         warnings = [str(problem) for problem in problems if problem.severity != "error"]
         wrong = [str(problem) for problem in problems if problem.severity == "error"]
         if wrong:
             return Outcome(name, "failed", "No order was spent. " + " ".join(wrong), warnings)
-        if self.settings.rehearsal and not self.budget.succeeded_before(self.settings.directory, hosts):
+        if self.settings.rehearsal and lineage is None:
             self.say(f"rehearsing the order of {', '.join(hosts)} at {self.settings.rehearsal}")
             code, output = self.rehearse(certificate)
             if code:
-                self.budget.failed(self.settings.rehearsal, hosts, challenge=certificate["challenge"], reason=reason(output).sentence)
                 return Outcome(
                     name, "failed", f"The rehearsal at {self.settings.rehearsal} failed, and no order was spent. {reason(output).sentence}", warnings
                 )
         self.say(f"ordering {', '.join(hosts)}")
-        replaces = certbot.read_lineage(self.settings.config, name) is not None
-        code, output = self.run(certbot.order_command(certificate, self.settings, self.version(), replaces), self.environment())
+        restore_account(self.settings.config, self.backup)
+        code, output = self.patiently(certbot.order_command(certificate, self.settings, self.version(), lineage is not None))
         if code:
             why = reason(output)
             if why.kind not in NOT_SPENT:
-                self.budget.failed(self.settings.directory, hosts, challenge=certificate["challenge"], reason=why.sentence, retry_at=why.retry_at)
+                wait = why.retry_at - time.time() if why.retry_at is not None else None
+                self.budget.failed(self.settings.directory, hosts, way, why.sentence, wait)
             return Outcome(name, "failed", why.sentence, warnings)
-        self.budget.succeeded(self.settings.directory, hosts)
+        self.budget.succeeded(self.settings.directory, hosts, way)
+        back_up_account(self.settings.config, self.backup)
         return Outcome(name, "ordered", ", ".join(hosts), warnings)
 
     def rehearse(self, certificate: Mapping[str, Any]) -> tuple[int, str]:
@@ -127,7 +138,15 @@ class Orders:
             (folder / "cli.ini").write_text("\n".join([f"server = {self.settings.rehearsal}", *lines]) + "\n")
             settings = replace(self.settings, folder=folder, config=folder / "config", profile="")
             words = certbot.order_command(certificate, settings, self.version(), False)
-            return self.run([*words, "--work-dir", str(folder / "work"), "--logs-dir", str(folder / "logs")], self.environment())
+            return self.patiently([*words, "--work-dir", str(folder / "work"), "--logs-dir", str(folder / "logs")])
+
+    def patiently(self, command: Sequence[str]) -> tuple[int, str]:
+        """Run certbot, again where the authority called a request outdated: certbot itself asks twice only (RFC 8555, 6.5, has clients go on)."""
+        for _ in range(NONCES):
+            code, output = self.run(command, self.environment())
+            if not code or reason(output).kind != "bad_nonce":
+                break
+        return code, output
 
     def environment(self) -> dict[str, str]:
         """certbot asks the authority with requests, which takes a root from here."""
@@ -147,7 +166,7 @@ class Orders:
             commands = [(name, certbot.renew_command(self.settings, name, forced=True)) for name in late] + commands
         for name, command in commands:
             self.say(f"renewing {name or 'what is due'}")
-            code, output = self.run(command, self.environment())
+            code, output = self.patiently(command)
             if code:
                 outcomes.append(Outcome(name or "renewal", "failed", reason(output).sentence))
         return outcomes
@@ -171,6 +190,19 @@ def ask_directory(url: str, ca_root: str) -> Authority:
         return Authority(tuple(str(one) for one in said.get("meta", {}).get("caaIdentities", [])))
     except (OSError, ValueError) as error:
         return Authority(trouble=f"The certificate authority at {url} does not answer ({error}). Nothing was ordered; the timer tries again.")
+
+
+def back_up_account(config: Path, backup: Path) -> None:
+    """Keep a copy of certbot's accounts, for root alone."""
+    backup.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.copytree(config / "accounts", backup / "accounts", symlinks=True, dirs_exist_ok=True)
+
+
+def restore_account(config: Path, backup: Path) -> None:
+    """Give certbot the accounts that it had, where it has none."""
+    if (backup / "accounts").is_dir() and not (config / "accounts").exists():
+        config.mkdir(mode=0o755, parents=True, exist_ok=True)
+        shutil.copytree(backup / "accounts", config / "accounts", symlinks=True)
 
 
 @contextlib.contextmanager

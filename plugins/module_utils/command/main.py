@@ -7,14 +7,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import certificates, failure
+from .certificates import add_to as add_certificates
+from .failure import add_to as add_failure
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="exposure", description="What keeps the sites of this server served.")
     areas = parser.add_subparsers(dest="area", required=True, metavar="AREA")
-    certificates.add_to(areas.add_parser("certificates", help="order, renew and install certificates"))
-    failure.add_to(areas.add_parser("failure", help="note that a unit failed"))
+    add_certificates(areas.add_parser("certificates", help="order, renew and install certificates"))
+    add_failure(areas.add_parser("failure", help="note that a unit failed"))
     given = parser.parse_args(arguments)
     return int(given.run(given))
 
