@@ -44,7 +44,7 @@ class Route:
     @property
     def place(self) -> str:
         """What comes before a field of the part in a message."""
-        return "" if self.whole else f"paths[{self.site['paths'].index(self.part) + 1}]."
+        return "" if self.whole else f"paths[{self.part['number']}]."
 
 
 @dataclass

@@ -183,13 +183,13 @@ def read(table: Mapping[str, Field], given: object, place: Place, mistakes: Mist
     return taken
 
 
-def read_parts(table: Mapping[str, Field], given: object, place: Place, what: str, mistakes: Mistakes) -> list[dict[str, Any]]:
-    """A list that is one line of an entry, each part read by its table. `place` is that of the entry."""
+def read_parts(table: Mapping[str, Field], given: object, place: Place, what: str, mistakes: Mistakes) -> dict[int, dict[str, Any]]:
+    """A list that is one line of an entry, each part read by its table: place in the list -> part. `place` is that of the entry."""
     if not isinstance(given, list):
         mistakes.add(place.host, place.entry, what, given, "it is not a list", f"{what}: and entries that begin with -")
-        return []
-    parts = [read(table, part, Place(place.host, place.entry, f"{what}[{number}]."), mistakes) for number, part in enumerate(given, 1)]
-    return [part for part in parts if part["path"]]
+        return {}
+    parts = {number: read(table, part, Place(place.host, place.entry, f"{what}[{number}]."), mistakes) for number, part in enumerate(given, 1)}
+    return {number: part for number, part in parts.items() if part["path"]}
 
 
 def read_list(table: Mapping[str, Field], given: object, host: str, variable: str, mistakes: Mistakes) -> list[dict[str, Any]]:
@@ -222,8 +222,8 @@ def read_host(variables: Mapping[str, object], host: str, mistakes: Mistakes) ->
     for site in taken["sites"]:
         place = Place(host, f"site {site['name']}", "probe.")
         site["probe"] = read(PROOF, site["probe"], place, mistakes) if site["probe"] is not None else None
-        site["paths"] = read_parts(PATH, site["paths"], place, "paths", mistakes)
+        site["paths"] = [{**part, "number": number} for number, part in read_parts(PATH, site["paths"], place, "paths", mistakes).items()]
     for certificate in taken["certificates"]:
         place = Place(host, f"certificate {certificate['name']}")
-        certificate["copies"] = read_parts(COPY, certificate["copies"], place, "copies", mistakes)
+        certificate["copies"] = list(read_parts(COPY, certificate["copies"], place, "copies", mistakes).values())
     return taken

@@ -10,6 +10,7 @@ from typing import Any
 from . import engines
 from .certificates import STAGING, stored_name
 from .collection import House, Route
+from .contradictions import is_on
 from .engines import TITLES, Feature, Version
 from .model import Location, Opening, Passthrough, Plan, Proxy, ProxySite
 from .networks import pair
@@ -146,10 +147,9 @@ def location(route: Route, house: House) -> Location:
 def passthrough(route: Route, house: House) -> Passthrough:
     site = route.site
     upstream = app_endpoint(route, house) if route.app else site["upstream"].partition("://")[2]
-    http = site["http_upstream"].partition("://")[2] or f"{upstream.rpartition(':')[0]}:80"
-    return Passthrough(
-        site["name"], site["hosts"], upstream, site["proxy_protocol"], "" if route.app and not site["http_upstream"] else http, site["http_paths"]
-    )
+    beside = is_on(upstream.rpartition(":")[0], house.addresses(route.proxy))  # port 80 is the proxy's there
+    http = site["http_upstream"].partition("://")[2] or ("" if route.app or beside else f"{upstream.rpartition(':')[0]}:80")
+    return Passthrough(site["name"], site["hosts"], upstream, site["proxy_protocol"], http, list(dict.fromkeys(site["http_paths"])))
 
 
 def app_endpoint(route: Route, house: House) -> str:

@@ -104,7 +104,12 @@ INSIDE = {"next": "unix:/run/nginx/sockets/https.sock", "sockets": "/run/nginx/s
 def nginx_files(proxy: Mapping[str, Any], addresses: list[str] = ADDRESSES, resolvers: list[str] | None = None, **more: str) -> dict[str, str]:
     """The tree that the role writes for a proxy. `more`: options of the role without its name."""
     known: dict[str, Any] = {"addresses": addresses, "resolvers": ["192.168.1.1", "[fd00::1]"] if resolvers is None else resolvers}
-    given = {**known, **{name: proxy[name] for name in ("sites", "passthrough", "splitter", "http3", "version")}, **more}
+    given = {
+        **known,
+        "post_quantum": proxy["version"] >= [1, 26],
+        **{name: proxy[name] for name in ("sites", "passthrough", "splitter", "http3", "version")},
+        **more,
+    }
     variables = defaults("nginx") | {f"nginx_{name}": value for name, value in given.items()}
     files = {name: template("nginx", f"{name}.j2").render(variables) for name in ("http.conf", "tls.conf", "proxy.conf", "check.sh")}
     if proxy["splitter"]:
