@@ -1,6 +1,7 @@
-"""Clients that keep requesting while a proxy reloads: `clients.py NAME CLIENTS WEBSOCKETS SECONDS`, JSON on standard output.
+"""Clients that keep requesting while a proxy reloads: `clients.py NAME CLIENTS WEBSOCKETS SECONDS [ROOT]`, JSON on standard output.
 
-Bounded by its seconds. A request is lost when no whole answer with status 200 arrives, on a kept or a new connection. A WebSocket counts as
+Bounded by its seconds. ROOT is a PEM file that the clients trust besides what the machine trusts.
+A request is lost when no whole answer with status 200 arrives, on a kept or a new connection. A WebSocket counts as
 open when it still echoes at the end. Reloads begin when the line `started` is printed.
 """
 
@@ -16,6 +17,9 @@ import time
 import websockets
 
 NAME, CLIENTS, SOCKETS, SECONDS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+TRUST = ssl.create_default_context()
+if len(sys.argv) > 5:
+    TRUST.load_verify_locations(sys.argv[5])
 END = time.monotonic() + SECONDS
 done, lost, retried, reasons = [0], [0], [0], {}
 lock = threading.Lock()
@@ -26,7 +30,7 @@ def keep_requesting(keep_alive: bool) -> None:
     while time.monotonic() < END:
         fresh = connection is None
         try:
-            connection = connection or http.client.HTTPSConnection(NAME, timeout=10, context=ssl.create_default_context())
+            connection = connection or http.client.HTTPSConnection(NAME, timeout=10, context=TRUST)
             connection.request("GET", "/api")
             answer = connection.getresponse()
             answer.read()
@@ -58,7 +62,7 @@ def hold(number: int) -> None:
 
 
 async def holding(number: int) -> None:
-    async with websockets.connect(f"wss://{NAME}/echo") as socket:
+    async with websockets.connect(f"wss://{NAME}/echo", ssl=TRUST) as socket:
         await socket.send("hello")
         await socket.recv()
         opened.wait()

@@ -72,6 +72,16 @@ def whoami(client: str, name: str, *options: str) -> dict[str, Any]:
     return dict(json.loads(answer.stdout))
 
 
+def reachable(name: str) -> bool:
+    """Whether a client outside gets an answer over HTTPS, with a certificate that it trusts."""
+    return curl("phone", f"https://{name}/", "-o", "/dev/null").rc == 0
+
+
+def serial(name: str) -> str:
+    """The serial number of the certificate that a client outside is shown."""
+    return str(host("phone").run(f"openssl s_client -connect {name}:443 -servername {name} </dev/null 2>/dev/null | openssl x509 -noout -serial").stdout)
+
+
 def eventually(check: Callable[[], Any], seconds: float = 30, pause: float = 0.5) -> Any:
     """The first true answer of a check, or its last one after so many seconds."""
     deadline = time.monotonic() + seconds

@@ -52,6 +52,7 @@ IMAGES = {
         Image("isp", recipe="isp", base="trixie"),
         Image("router", recipe="router", base="trixie"),
         Image("client", recipe="client", base="trixie"),
+        Image("appliance", recipe="appliance", base="trixie"),
         Image("whoami", recipe="whoami", base="trixie", tag="docker.io/traefik/whoami:v1.11.0"),
         Image(
             "home_assistant-classic",

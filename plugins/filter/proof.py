@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+PASSED = "  (its TLS ends at the app, which sees the address of the proxy in place of each client's)"
+
 
 def vantage_failures(hostvars: Mapping[str, Any], hosts: Sequence[str], controller: Mapping[str, Any]) -> list[str]:
     """Every failure with the vantage that saw it. A vantage that could not look is a failure too."""
@@ -25,7 +27,7 @@ def failure_report(failures: Sequence[str]) -> str:
 
 
 def success_report(probes: Sequence[Mapping[str, Any]]) -> str:
-    names = [f"  https://{probe['host']}/" for probe in probes]
+    names = [f"  https://{probe['host']}/{PASSED if probe.get('passthrough') else ''}" for probe in probes]
     return "Served as declared:\n" + "\n".join(names) if names else "No site is declared, and none was looked at."
 
 

@@ -45,6 +45,7 @@ outcomes:
 """
 
 import os
+from datetime import UTC, datetime
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -92,7 +93,7 @@ def main() -> None:
             for warning in outcome.warnings:
                 module.warn(f"certificate {outcome.name}: {warning}")
         if not module.check_mode:
-            done = deploy(asked, store, run)
+            done = deploy(asked, store, run, datetime.now(UTC))
             changed = changed or done.changed
             problems += done.problems
     result = {"changed": changed, "outcomes": [{key: getattr(one, key) for key in ("name", "state", "message", "warnings")} for one in outcomes]}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.bed import ROOT, add_group, curl, eventually, host, inventory_with, playbook, whoami
+from tests.bed import ROOT, add_group, curl, eventually, host, inventory_with, playbook, reachable, serial, whoami
 
 UPDATE = """
 import os, signal, sys
@@ -36,14 +36,6 @@ print('done', count)
 
 AFTER_COMMIT = ("settle", "prune")
 """Steps at which the new release is proven and named by `current` already."""
-
-
-def reachable(name: str) -> bool:
-    return curl("phone", f"https://{name}/", "-o", "/dev/null").rc == 0
-
-
-def serial(name: str) -> str:
-    return str(host("phone").run(f"openssl s_client -connect {name}:443 -servername {name} </dev/null 2>/dev/null | openssl x509 -noout -serial").stdout)
 
 
 def state() -> str:
@@ -262,7 +254,7 @@ def test_where_two_hosts_have_only_ipv6_in_common_the_app_trusts_what_it_then_se
 def test_debian_12_carries_a_proxy_too_with_the_caddy_that_it_has(tmp_path: Path) -> None:
     def twelve(variables: dict[str, Any]) -> None:
         variables["exposure_sites"][0]["proxy"] = "home"
-        variables["exposure_sites"].append({"name": "twelve", "hosts": ["twelve.casa.example"], "app": "whoami", "proxy": "attic", "tls": "internal"})
+        variables["exposure_sites"].append({"name": "twelve", "hosts": ["twelve.casa.example"], "app": "whoami", "proxy": "attic", "tls": "local"})
 
     inventory = inventory_with(tmp_path, attic=twelve)
     add_group(inventory, "proxy", "attic")

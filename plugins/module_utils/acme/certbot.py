@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..certificates.pem import Certificate, key_matches, read_chain, read_key
+from ..certificates import disk
+from ..certificates.pem import Pair, Unusable, pair
 from .settings import Settings
 
 RENEWS_BY_LIFETIME = (4, 0)
@@ -23,12 +24,10 @@ RENEWS_BY_LIFETIME = (4, 0)
 
 @dataclass(frozen=True)
 class Lineage:
-    """A certificate that certbot keeps: its parts in PEM, its leaf, and how it was ordered."""
+    """A certificate that certbot keeps, with its key, and how it was ordered."""
 
     name: str
-    chain: bytes
-    key: bytes
-    leaf: Certificate
+    pair: Pair
     server: str
     key_type: str
     profile: str
@@ -38,12 +37,10 @@ def read_lineage(config: Path, name: str) -> Lineage | None:
     """A lineage by its name, None where certbot has none or its files are damaged."""
     live = config / "live" / name
     try:
-        chain, key = (live / "fullchain.pem").read_bytes(), (live / "privkey.pem").read_bytes()
+        chain, key = (disk.read((live / file).resolve(strict=True)) or b"" for file in ("fullchain.pem", "privkey.pem"))
+        found = pair(chain, key)
         text = (config / "renewal" / f"{name}.conf").read_text(encoding="utf-8")
-        certificates = read_chain(chain)
-        if not key_matches(certificates[0], read_key(key)):
-            return None
-    except (OSError, ValueError, IndexError):
+    except (OSError, RuntimeError, Unusable):
         return None
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
@@ -52,13 +49,13 @@ def read_lineage(config: Path, name: str) -> Lineage | None:
     except (configparser.Error, KeyError):
         return None
     profile = options.get("required_profile") or options.get("preferred_profile") or ""
-    return Lineage(name, chain, key, certificates[0], options.get("server", ""), options.get("key_type", "rsa"), "" if profile == "None" else profile)
+    return Lineage(name, found, options.get("server", ""), options.get("key_type", "rsa"), "" if profile == "None" else profile)
 
 
 def as_wanted(lineage: Lineage, certificate: Mapping[str, Any], settings: Settings) -> bool:
     """Whether a lineage is what is declared: its names, its authority, its kind of key, its profile."""
     return (
-        sorted(lineage.leaf.names) == sorted(certificate["hosts"])
+        sorted(lineage.pair.leaf.names) == sorted(certificate["hosts"])
         and lineage.server == settings.directory
         and lineage.key_type == certificate["key_type"]
         and lineage.profile == settings.profile

@@ -9,18 +9,18 @@ import json
 import shutil
 import ssl
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..certificates.pem import due, read_chain
+from ..certificates.pem import covers, due
 from ..certificates.store import Store
 from . import certbot, preflight
 from .budget import Budget
-from .reason import reason
+from .reason import NOT_SPENT, reason
 from .settings import Settings
 
 Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
@@ -52,7 +52,7 @@ class Orders:
     store: Store
     budget: Budget
     run: Run
-    now: Callable[[], float] = time.time
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     say: Callable[[str], None] = lambda text: None
 
     def carry_out(self, certificates: Sequence[Mapping[str, Any]], *, force: bool = False, dry: bool = False) -> list[Outcome]:
@@ -74,16 +74,10 @@ class Orders:
     def at_hand(self, certificate: Mapping[str, Any]) -> bool:
         """Whether certbot keeps it as declared, or the store has one from elsewhere that will do for a good while."""
         lineage = certbot.read_lineage(self.settings.config, certificate["name"])
-        if lineage and certbot.as_wanted(lineage, certificate, self.settings) and lineage.leaf.not_after.timestamp() > self.now():
+        if lineage and certbot.as_wanted(lineage, certificate, self.settings) and lineage.pair.leaf.not_after > self.now():
             return True
-        stored = self.store.current(certificate["name"])
-        return bool(
-            not lineage
-            and stored
-            and not stored.leaf.placeholder
-            and set(certificate["hosts"]) <= set(stored.leaf.names)
-            and not due(stored.leaf, stored.leaf.not_before.fromtimestamp(self.now(), tz=stored.leaf.not_before.tzinfo))
-        )
+        held = self.store.look(certificate["name"]).real
+        return bool(not lineage and held and covers(held.leaf.names, certificate["hosts"]) and not due(held.leaf, self.now()))
 
     def look_up(self) -> Authority:
         return ask_directory(self.settings.directory, self.settings.ca_root)
@@ -116,8 +110,8 @@ class Orders:
         code, output = self.run(certbot.order_command(certificate, self.settings, self.version(), replaces), self.environment())
         if code:
             why = reason(output)
-            if why.counts:
-                self.budget.failed(self.settings.directory, hosts, challenge=certificate["challenge"], reason=why.sentence, retry_after=why.retry_after)
+            if why.kind not in NOT_SPENT:
+                self.budget.failed(self.settings.directory, hosts, challenge=certificate["challenge"], reason=why.sentence, retry_at=why.retry_at)
             return Outcome(name, "failed", why.sentence, warnings)
         self.budget.succeeded(self.settings.directory, hosts)
         return Outcome(name, "ordered", ", ".join(hosts), warnings)
@@ -148,7 +142,8 @@ class Orders:
         ours = {certificate["name"] for certificate in certificates if certificate["kind"] == "acme"}
         commands: list[tuple[str, list[str]]] = [("", certbot.renew_command(self.settings))]
         if self.version() < certbot.RENEWS_BY_LIFETIME:
-            late = [name for name in sorted(ours) if (found := certbot.read_lineage(self.settings.config, name)) and self.late(found)]
+            kept = [found for name in sorted(ours) if (found := certbot.read_lineage(self.settings.config, name))]
+            late = [found.name for found in kept if due(found.pair.leaf, self.now())]
             commands = [(name, certbot.renew_command(self.settings, name, forced=True)) for name in late] + commands
         for name, command in commands:
             self.say(f"renewing {name or 'what is due'}")
@@ -156,10 +151,6 @@ class Orders:
             if code:
                 outcomes.append(Outcome(name or "renewal", "failed", reason(output).sentence))
         return outcomes
-
-    def late(self, lineage: certbot.Lineage) -> bool:
-        zone = lineage.leaf.not_before.tzinfo
-        return due(lineage.leaf, lineage.leaf.not_before.fromtimestamp(self.now(), tz=zone))
 
 
 @dataclass(frozen=True)
@@ -190,6 +181,3 @@ def alone(path: Path = Path("/run/exposure-certificates.lock")) -> Iterator[None
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-__all__ = ["Authority", "Orders", "Outcome", "alone", "ask_directory", "read_chain"]

@@ -1,27 +1,34 @@
 # Copyright (c) homeserver.exposure contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a store's certificates are for: what certbot renewed is installed, copies are written, and what serves them is reloaded."""
+"""What follows a new certificate: it is taken from certbot into the store, copies are written, what serves it is reloaded, commands are run."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .copies import CopyRefused, write_copies
-from .store import Run, Store, read_pair
+from . import copies
+from .judge import validity
+from .pem import Unusable, covers
+from .settle import Places, Settlement
+from .store import Run, Store
 
 LIST = Path("/var/lib/exposure/certificates.json")
 """The certificates of this host, as the last run of the playbook left them: what its timer looks after."""
 
-LINEAGES = Path("/etc/letsencrypt/live")
+PLACES = Places()
+
+LONGEST = 300
+"""Letters of a failed command's output that are told."""
 
 
 @dataclass
 class Deployed:
-    """What was done: names of certificates that are new in the store, copies that were written, units that were reloaded; and what failed."""
+    """What was done: certificates that are new in the store, those whose copies changed, units reloaded, commands run; and what failed."""
 
     installed: list[str] = field(default_factory=list)
     copied: list[str] = field(default_factory=list)
@@ -47,57 +54,60 @@ def remember(certificates: Sequence[Mapping[str, Any]], path: Path = LIST) -> bo
 
 
 def remembered(path: Path = LIST) -> list[dict[str, Any]]:
+    """The list as it was kept; empty where no run left one."""
     try:
         return list(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return []
 
 
-def take_lineage(store: Store, name: str, lineages: Path = LINEAGES) -> bool:
-    """Install what certbot keeps under a name, where it is sound. Returns whether that changed the store."""
-    found = read_pair(lineages / name / "fullchain.pem", lineages / name / "privkey.pem", name)
-    return bool(found) and store.install(name, found.chain, found.key)  # type: ignore[union-attr]
-
-
 def deploy(
-    certificates: Sequence[Mapping[str, Any]],
-    store: Store,
-    run: Run,
-    already: Sequence[str] = (),
-    lineages: Path = LINEAGES,
-    say: Callable[[str], None] = lambda text: None,
+    certificates: Sequence[Mapping[str, Any]], store: Store, run: Run, now: datetime, places: Places = PLACES, say: Callable[[str], None] = lambda text: None
 ) -> Deployed:
-    """Install, copy, reload, and run what is declared after a change. `already` are names that were installed just before."""
+    """Take over what certbot renewed and what is later than the store's, write copies, and do what follows."""
     done = Deployed()
-    units: list[str] = []
     for certificate in certificates:
         name = certificate["name"]
-        new = name in already
-        if certificate["kind"] == "acme" and take_lineage(store, name, lineages):
-            say(f"installed {name}")
-            new = True
-        if new:
-            done.installed.append(name)
-            units += [unit for unit in certificate["reload"] if unit not in units]
-        stored = store.current(name)
-        copied: list[str] = []
-        if stored and certificate["copies"] and not stored.leaf.placeholder:
-            try:
-                copied = write_copies(stored, certificate["copies"])
-            except CopyRefused as refused:
-                done.problems.append(f"certificate {name}: {refused}")
-            done.copied += copied
-        if certificate["after"] and stored and not stored.leaf.placeholder and (new or copied):
-            code, output = run(certificate["after"])
-            done.ran.append(" ".join(certificate["after"]))
-            if code:
-                done.problems.append(f"certificate {name}: '{' '.join(certificate['after'])}' ended with {code}. {output.strip()[-300:]}".strip())
-    for unit in units:
+        try:
+            if certificate["kind"] == "acme" and take_over(certificate, store, now, places):
+                say(f"installed {name}")
+                done.installed.append(name)
+            held = store.look(name).real
+            if held and copies.write(copies.planned(certificate, held)):
+                done.copied.append(name)
+        except (Unusable, OSError) as reason:
+            done.problems.append(f"certificate {name}: {reason}")
+    follow(certificates, done, run)
+    return done
+
+
+def take_over(certificate: Mapping[str, Any], store: Store, now: datetime, places: Places) -> bool:
+    """Install certbot's certificate where it is sound and not the one that the store has. Returns whether that changed anything."""
+    found = Settlement(store, now, places=places).lineage(certificate["name"])
+    if not found or validity(found.leaf, now) or not covers(found.leaf.names, certificate["hosts"]):
+        return False
+    held = store.look(certificate["name"]).real
+    if held and held.leaf.not_before > found.leaf.not_before and covers(held.leaf.names, certificate["hosts"]):
+        return False  # Caddy renewed it meanwhile: the later one serves
+    return store.install(certificate["name"], found.fullchain, found.key)
+
+
+def follow(certificates: Sequence[Mapping[str, Any]], done: Deployed, run: Run) -> None:
+    """Reload what serves the certificates that are new, each unit once, and run the commands of those that are new or were copied."""
+    new = [certificate for certificate in certificates if certificate["name"] in done.installed]
+    for unit in dict.fromkeys(unit for certificate in new for unit in certificate.get("reload") or []):
         if run(["systemctl", "is-active", "--quiet", unit])[0]:
-            continue
+            continue  # it reads the certificate when it starts
         code, output = run(["systemctl", "reload", unit])
         if code:
-            done.problems.append(f"{unit} does not take the new certificate: {output.strip()[-300:]}")
+            done.problems.append(f"{unit} does not take the new certificate: {output.strip()[-LONGEST:]}")
         else:
             done.reloaded.append(unit)
-    return done
+    for certificate in certificates:
+        after = certificate.get("after")
+        if not after or certificate["name"] not in (*done.installed, *done.copied):
+            continue
+        code, output = run(after)
+        done.ran.append(" ".join(after))
+        if code:
+            done.problems.append(f"certificate {certificate['name']}: '{' '.join(after)}' ended with {code}. {output.strip()[-LONGEST:]}".strip())

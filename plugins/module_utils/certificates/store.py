@@ -1,176 +1,230 @@
 # Copyright (c) homeserver.exposure contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The certificate store of a host: one directory for each certificate, whoever it came from, swapped as a whole.
-
-`NAME` is a link to `.versions/NAME-...`, which holds fullchain.pem, chain.pem and privkey.pem and is never edited. So a key and its
-certificate always belong together, also after a power loss between the two.
-"""
+"""The certificate store of a host: one link for each certificate, moved in one step to a version that nobody edits."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import grp
 import os
+import re
 import secrets
 import shutil
+import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
-from ..release.disk import link, sync
-from .pem import LARGEST, MARK, PLACEHOLDER, Certificate, key_matches, read_chain, read_key
+from ..plan.values import SLUG
+from ..release.disk import link, sync, umask
+from ..release.tree import group_name
+from . import disk, make
+from .pem import Certificate, Pair, Unusable, pair
 
 ROOT = Path("/etc/exposure/certificates")
 GROUP = "exposure-certificates"
+"""The system group that may read private keys."""
 KEPT = 2
 """Versions kept besides the current one."""
-
-PARTS = ("fullchain.pem", "chain.pem", "privkey.pem")
-TEN_YEARS = timedelta(days=3650)
+KEY_MODE = 0o640
+FILES = {"fullchain.pem": 0o644, "chain.pem": 0o644, "privkey.pem": KEY_MODE}
+VERSION = re.compile(r"(?P<name>.+)-[0-9]{8}T[0-9]{6}-[0-9a-f]{8}\Z")
+STAGING = ".staging-"
 
 Run = Callable[[Sequence[str]], tuple[int, str]]
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A sound entry of the store: its parts in PEM, and its leaf."""
+class Entry:
+    """What the store holds for a name: a pair that works, and what is damaged; neither where the name is missing."""
 
-    name: str
-    chain: bytes
-    key: bytes
-    leaf: Certificate
+    pair: Pair | None = None
+    damage: str = ""
 
+    @property
+    def certificate(self) -> Certificate | None:
+        return self.pair.leaf if self.pair else None
 
-def read_small(path: Path) -> bytes:
-    """A file of the store or of a lineage. Raises ValueError where it is larger than any of these."""
-    with path.open("rb") as file:
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise ValueError(f"{path} is larger than any certificate")
-    return content
-
-
-def read_pair(chain: Path, key: Path, name: str) -> Stored | None:
-    """A certificate with its key; None where a file is missing or damaged, or the two do not belong together."""
-    try:
-        content, secret = read_small(chain), read_small(key)
-        leaf = read_chain(content)[0]
-        return Stored(name, content, secret, leaf) if key_matches(leaf, read_key(secret)) else None
-    except (OSError, ValueError):
-        return None
+    @property
+    def real(self) -> Pair | None:
+        """The pair, unless it is only a placeholder."""
+        return self.pair if self.pair and not self.pair.leaf.placeholder else None
 
 
 class Store:
-    """The store below `root`. `run` runs a command, to make the group whose members may read keys."""
+    """The store below a root. `run` runs a command (exit code, output); `step` is told of each step before it happens."""
 
-    def __init__(self, run: Run, root: Path = ROOT, step: Callable[[str], None] = lambda name: None) -> None:
-        self.run = run
-        self.root = root
-        self.step = step
+    def __init__(self, run: Run, root: Path = ROOT, group: str = GROUP, step: Callable[[str], None] = lambda name: None) -> None:
+        self.root, self.run, self.group, self.step = root, run, group, step
+        self.versions = root / ".versions"
 
-    def current(self, name: str) -> Stored | None:
-        """What serves under a name now; None where nothing does, or it is damaged."""
-        folder = self.root / name
-        found = read_pair(folder / "fullchain.pem", folder / "privkey.pem", name)
-        return found if found and (folder / "chain.pem").exists() else None
-
-    def install(self, name: str, chain: bytes, key: bytes) -> bool:
-        """Make a certificate the current one. Returns whether that changed anything."""
-        now = self.current(name)
-        if now and now.chain == chain and now.key == key:
-            return False
-        versions = self.root / ".versions"
-        versions.mkdir(mode=0o755, parents=True, exist_ok=True)
-        staged = versions / f".staging-{name}-{secrets.token_hex(4)}"
-        self.step("stage")
-        staged.mkdir(mode=0o755)
+    def look(self, name: str) -> Entry:
+        """What is there, every file read and checked. Nothing is changed."""
+        version = self.held(name)
+        if version is None:
+            return Entry(damage=f"{self.place(name)} is not a link to a version in this store") if os.path.lexists(self.place(name)) else Entry()
+        files = {}
         try:
-            issuers = b"".join(MARK + part for part in chain.split(MARK)[2:])
-            for part, content, mode in zip(PARTS, (chain, issuers, key), (0o644, 0o644, 0o640), strict=True):
-                self.write(staged / part, content, mode)
-                self.step(f"write {part}")
-            sync(staged)
-            final = versions / f"{name}-{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
-            staged.rename(final)
-            sync(versions)
-            self.step("link")
-            place = self.root / name
-            if place.exists() and not place.is_symlink():  # somebody's directory: it is kept aside, not lost
-                place.rename(versions / f"{name}-00000000T000000-{secrets.token_hex(3)}")
-            link(place, final)
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
+            for file in FILES:
+                files[file] = disk.read(version / file)
+            missing = [file for file, content in files.items() if content is None]
+            found = pair(files["fullchain.pem"] or b"", files["privkey.pem"] or b"") if not {"fullchain.pem", "privkey.pem"} & set(missing) else None
+        except (OSError, Unusable) as reason:
+            return Entry(damage=f"{version}: {reason}")
+        if missing:
+            return Entry(found, f"{version}: {', '.join(missing)} is missing")
+        return Entry(found, "" if found and files == contents(found) else f"{version}: somebody changed its files")
+
+    def current(self, name: str) -> Certificate | None:
+        """The certificate that is there and works, a placeholder included."""
+        return self.look(name).certificate
+
+    def place(self, name: str) -> Path:
+        """Where a name's files are read."""
+        if not SLUG.match(name):
+            raise Unusable(f"{name!r} cannot be the name of a certificate: write up to 40 of a-z, 0-9, _ and -, a letter first")
+        return self.root / name
+
+    def obstacle(self, name: str) -> str:
+        """What is in the way of a name's link, and what to do; nothing where nothing is."""
+        place = self.place(name)
+        if place.is_symlink() or not os.path.lexists(place):
+            return ""
+        return f"{place} is not a link of this store, and is left as it is. Look at it, move it away, and run again."
+
+    def install(self, name: str, chain_pem: bytes, key_pem: bytes) -> bool:
+        """Put a chain with its key in place. Returns whether anything changed; raises Unusable where they are no pair."""
+        new = pair(chain_pem, key_pem)
+        with self.locked():
+            return self.put(name, new)
+
+    def placeholder(self, name: str, hosts: Sequence[str]) -> bool:
+        """Put a placeholder in place, unless the name holds anything that works. Returns whether anything changed."""
+        with self.locked():
+            return self.put(name, self.look(name).pair or make.placeholder(hosts, datetime.now(UTC)))
+
+    def put(self, name: str, new: Pair) -> bool:
+        if obstacle := self.obstacle(name):
+            raise Unusable(obstacle)
+        if not self.differs(name, new):
+            return self.restrict(name)
+        group = self.group_id()
+        version = f"{name}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+        staging = self.versions / f"{STAGING}{version}"
+        self.step("stage")
+        staging.mkdir()
+        for file, content in contents(new).items():
+            self.step(f"write {file}")
+            with open(staging / file, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+                if file == "privkey.pem":
+                    os.fchown(out.fileno(), -1, group)
+                os.fchmod(out.fileno(), FILES[file])
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+        sync(staging)
+        self.step("name")
+        staging.rename(self.versions / version)
+        sync(self.versions)
+        self.step("swap")
+        link(self.place(name), self.versions / version)
         self.step("prune")
         self.prune(name)
         return True
 
-    def write(self, path: Path, content: bytes, mode: int) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        if mode == 0o640:
-            os.chown(path, -1, self.group())
-        path.chmod(mode)
+    def differs(self, name: str, new: Pair) -> bool:
+        """Whether something else than this pair is there, or it is damaged."""
+        entry = self.look(name)
+        return bool(entry.damage) or entry.pair is None or contents(entry.pair) != contents(new)
 
-    def group(self) -> int:
-        """The number of the group that may read keys; it is made where it is missing."""
+    def held(self, name: str) -> Path | None:
+        """The version that a name's link leads to, if it is one of the store's."""
+        with contextlib.suppress(OSError):
+            target = Path(os.path.normpath(self.root / self.place(name).readlink()))
+            if target.parent == self.versions and (found := VERSION.match(target.name)) and found["name"] == name:
+                return target
+        return None
+
+    def loose(self, name: str) -> list[Path]:
+        """Files of the current version whose group or mode somebody changed."""
+        version = self.held(name)
+
+        def wrong(file: Path) -> bool:
+            status = file.lstat()
+            return stat.S_IMODE(status.st_mode) != FILES[file.name] or (file.name == "privkey.pem" and group_name(status.st_gid) != self.group)
+
+        return [version / file for file in FILES if wrong(version / file)] if version else []
+
+    def restrict(self, name: str) -> bool:
+        """Give the files of the current version their group and modes again. Returns whether one had others."""
+        wrong = self.loose(name)
+        for file in wrong:
+            if file.name == "privkey.pem":
+                os.chown(file, -1, self.group_id(), follow_symlinks=False)
+            file.chmod(FILES[file.name])
+        return bool(wrong)
+
+    def group_id(self) -> int:
+        """The number of the group that may read keys, which is made where it is missing."""
+        with contextlib.suppress(KeyError):
+            return grp.getgrnam(self.group).gr_gid
+        self.step("group")
+        code, output = self.run(["groupadd", "--system", self.group])
         try:
-            return grp.getgrnam(GROUP).gr_gid
+            return grp.getgrnam(self.group).gr_gid
         except KeyError:
-            self.run(["groupadd", "--system", GROUP])
+            raise Unusable(
+                f"The group {self.group} could not be made ({output.strip() or f'groupadd ended with {code}'}). Make it yourself, and run again."
+            ) from None
+
+    def names(self) -> list[str]:
+        """The names that the store holds, damaged ones too."""
         try:
-            return grp.getgrnam(GROUP).gr_gid
-        except KeyError:
-            return 0
+            return sorted(entry.name for entry in self.root.iterdir() if entry.is_symlink() and SLUG.match(entry.name))
+        except FileNotFoundError:
+            return []
 
     def prune(self, name: str) -> None:
-        """Old versions go, and what a killed run left."""
-        versions = self.root / ".versions"
-        serving = (self.root / name).resolve()
-        for left in versions.glob(f".staging-{name}-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        mine = [path for path in versions.iterdir() if path.name.rsplit("-", 2)[0] == name and path.resolve() != serving]
-        for old in sorted(mine, key=lambda path: path.name)[:-KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
-
-    def placeholder(self, name: str, hosts: Sequence[str]) -> None:
-        """A certificate that nobody trusts, so that a proxy can start before the real one is there."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        own = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, PLACEHOLDER), x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        began = datetime.now(UTC) - timedelta(hours=1)
-        dns = [x509.DNSName(host) for host in hosts]
-        builder = x509.CertificateBuilder().subject_name(own).issuer_name(own).public_key(key.public_key()).serial_number(x509.random_serial_number())
-        builder = builder.not_valid_before(began).not_valid_after(began + TEN_YEARS).add_extension(x509.SubjectAlternativeName(dns), critical=False)
-        certificate = builder.sign(key, hashes.SHA256())
-        self.install(name, certificate.public_bytes(serialization.Encoding.PEM), private_pem(key))
+        """Take away old versions of a name, and what killed runs left. The newest two besides the current one stay."""
+        current = self.held(name)
+        own = [entry for entry in self.versions.iterdir() if (found := VERSION.match(entry.name)) and found["name"] == name and entry != current]
+        own.sort(key=lambda entry: (entry.lstat().st_mtime_ns, entry.name))
+        for old in [*own[: max(0, len(own) - KEPT)], *self.versions.glob(f"{STAGING}*")]:
+            shutil.rmtree(old)
 
     def remove(self, name: str) -> bool:
-        """Take a certificate out, with its older versions."""
-        place = self.root / name
-        if not place.is_symlink():
-            return False
-        place.unlink()
-        for path in (self.root / ".versions").iterdir():
-            if path.name.rsplit("-", 2)[0] == name:
-                shutil.rmtree(path)
-        return True
+        """Take a name out of the store with all its versions. Returns whether there was anything."""
+        with self.locked():
+            place = self.place(name)
+            own = [entry for entry in self.versions.iterdir() if (found := VERSION.match(entry.name)) and found["name"] == name]
+            if obstacle := self.obstacle(name):
+                raise Unusable(obstacle)
+            there = place.is_symlink()
+            if there:
+                place.unlink()
+                sync(self.root)
+            for version in own:
+                shutil.rmtree(version)
+            return there or bool(own)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """One change of the store at a time: a renewal and a run of the playbook may meet. A second one waits."""
+        try:
+            with umask(0o022):
+                self.versions.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(self.versions / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+                    yield
+                finally:
+                    os.close(descriptor)
+        except OSError as error:
+            raise Unusable(f"The certificate store {self.root} could not be changed: {error}. What was served before is untouched.") from error
 
 
-def private_pem(key: Any) -> bytes:
-    content: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return content
-
-
-def parts_of(stored: Stored) -> Mapping[str, bytes]:
-    """What a copy may hold, by what it is called in a declaration."""
-    pieces = [MARK + part for part in stored.chain.split(MARK)[1:]]
-    return {"fullchain": stored.chain, "cert": pieces[0], "chain": b"".join(pieces[1:]), "privkey": stored.key}
+def contents(new: Pair) -> dict[str, bytes]:
+    return {"fullchain.pem": new.fullchain, "chain.pem": new.issuers, "privkey.pem": new.key}

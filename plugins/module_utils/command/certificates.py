@@ -15,8 +15,8 @@ from pathlib import Path
 from ..acme.budget import Budget
 from ..acme.order import Orders, alone
 from ..acme.settings import read_settings
-from ..certificates.deploy import deploy, remembered
-from ..certificates.fill import Filling
+from ..certificates.deploy import Deployed, deploy, follow, remembered
+from ..certificates.settle import Settlement
 from ..certificates.store import Store
 from .failure import forget
 
@@ -85,18 +85,19 @@ def sign_local(store: Store, certificates: list[dict[str, object]]) -> list[str]
         return []
     from ..certificates.authority import Authority
 
-    filling = Filling(store, datetime.now(UTC))
-    requests = filling.fill(certificates, {}, {}).requests
+    requests = Settlement(store, datetime.now(UTC)).settle(certificates).requests
     if not requests:
         return []
     tell(f"signing {', '.join(request['name'] for request in requests)}")
-    issued = Authority(AUTHORITY).sign(requests, execute)
-    filling.fill(certificates, {}, {name: chain.decode() for name, chain in issued.items()})
-    return []
+    issued = {name: chain.decode() for name, chain in Authority(AUTHORITY).sign(requests, execute).items()}
+    changed = Settlement(store, datetime.now(UTC), issued=issued).settle(certificates).changed_names
+    done = Deployed(installed=changed)
+    follow(certificates, done, execute)
+    return done.problems
 
 
 def install(given: argparse.Namespace) -> int:
-    done = deploy(remembered(), Store(execute), execute, say=tell)
+    done = deploy(remembered(), Store(execute), execute, datetime.now(UTC), say=tell)
     for problem in done.problems:
         print(f"<3>{problem}", file=sys.stderr)
     for unit in done.reloaded:

@@ -79,6 +79,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "yaml": importlib.util.find_spec("yaml") is not None,
         "nft": bool(shutil.which("nft")),
         "firewall": (root / "etc/exposure/firewall").exists(),
+        "roles": roles(root),
         **{f"{name}_released": (root / f"etc/exposure/{name}/current").exists() for name in ("caddy", "nginx", "sni_router")},
         "units": {name: digest([root / path for path in paths]) for name, paths in UNITS.items()},
         "caddyfile_edited": edited(run, "caddy", root / "etc/caddy/Caddyfile"),
@@ -102,6 +103,18 @@ def release_of(os_release: str) -> str:
         if name == "VERSION_CODENAME":
             return value.strip("\"'")
     return ""
+
+
+def roles(root: Path) -> list[str]:
+    """The roles that left something on the host, in the order in which they are taken off again."""
+    signs = {
+        "caddy": "etc/systemd/system/caddy.service.d/exposure.conf",
+        "nginx": "etc/systemd/system/nginx.service.d/exposure.conf",
+        "sni_router": "etc/systemd/system/exposure-sni-router.service",
+        "certbot": "etc/letsencrypt/renewal-hooks/deploy/exposure",
+        "certificate_store": "etc/systemd/system/exposure-certificates.timer",
+    }
+    return [name for name, path in signs.items() if (root / path).exists()]
 
 
 def packages(run: Run) -> dict[str, str]:

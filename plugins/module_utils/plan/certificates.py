@@ -16,6 +16,8 @@ from .model import Certificate, Plan
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 """Let's Encrypt's staging directory (letsencrypt.org/docs/staging-environment)."""
 
+PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
+
 ENGINE_UNITS = {"caddy": "caddy.service", "nginx": "nginx.service"}
 
 
@@ -26,6 +28,12 @@ def stored_name(site: Mapping[str, Any], proxy: Mapping[str, Any]) -> str:
     if site["tls"] == "passthrough" or (site["tls"] == "acme" and proxy["proxy"] == "caddy" and not only_dns(proxy["acme"])):
         return ""
     return str(site["name"])
+
+
+def acme_settings(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """The ACME settings of a host: the directory that is meant, and the one where an order is rehearsed before it is spent."""
+    directory = STAGING if declared["staging"] else declared["directory"]
+    return {**declared, "directory": directory, "rehearsal": declared["rehearsal"] or (STAGING if directory == PRODUCTION else "")}
 
 
 def only_dns(acme: Mapping[str, Any]) -> bool:
@@ -53,10 +61,21 @@ def add_certificates(plan: Plan, house: House, routes: list[Route]) -> None:
             certificate.reload = [ENGINE_UNITS[host["proxy"]]]
         check_acme(name, found, house)
         plan.hosts[name].certificates = sorted(found, key=lambda certificate: certificate.name)
+    if any(certificate.kind == "local" for its in plan.hosts.values() for certificate in its.certificates):
+        plan.authority = authority(plan, house)
     for name, host in house.hosts.items():
         if name not in house.proxies and host["certificates"]:
             problem = "certificates are kept on a host that carries a proxy, and this one does not"
             house.mistakes.add(name, "", "exposure_certificates", f"{len(host['certificates'])} entries", problem, "the entries in the host_vars of the proxy")
+
+
+def authority(plan: Plan, house: House) -> str:
+    """The host of the local authority: the one of the group `local_ca`, else the first proxy that has a certificate of it."""
+    grouped = [name for name, host in house.inventory.items() if "local_ca" in host.groups]
+    if len(grouped) > 1:
+        house.mistakes.add(grouped[1], "", "(group local_ca)", ", ".join(grouped), "there can be one local authority", "one host in the group local_ca")
+    needing = [name for name, its in plan.hosts.items() if any(certificate.kind == "local" for certificate in its.certificates)]
+    return (grouped or needing)[0]
 
 
 def declared_once(name: str, host: Mapping[str, Any], mistakes: Mistakes) -> list[dict[str, Any]]:

@@ -35,6 +35,7 @@ ACME = {
     "email": Field(values.e_mail, ""),
     "directory": Field(values.web_address, "https://acme-v02.api.letsencrypt.org/directory"),
     "staging": Field(values.boolean, False),
+    "rehearsal": Field(values.web_address, ""),
     "ca_root": Field(values.file_path, ""),
     "challenges": Field(values.many(values.one_of("http-01", "tls-alpn-01", "dns-01")), ["http-01", "tls-alpn-01"]),
     "dns": Field(values.slug, ""),
@@ -111,6 +112,12 @@ CERTIFICATE = {
     "after": Field(values.many(values.word), []),
 }
 
+LOCAL_CA = {
+    "certificate": Field(values.file_path, ""),
+    "key": Field(values.file_path, ""),
+    "page": Field(values.host_name, ""),
+}
+
 APP = {
     "name": Field(values.slug, required=True),
     "app": Field(values.slug, ""),
@@ -131,6 +138,7 @@ HOST = {
     "acme_credentials": Field(values.mapping_of(values.credential_name), {}, secret=True),
     "certbot_source": Field(values.one_of("debian", "pypi"), "debian"),
     "certificates": Field(anything, []),
+    "local_ca": Field(anything, {}),
     "sites": Field(anything, []),
     "apps": Field(anything, []),
     "address": Field(values.many(values.address), []),
@@ -218,6 +226,7 @@ def read_host(variables: Mapping[str, object], host: str, mistakes: Mistakes) ->
     taken["verify"] = read(VERIFY, taken["verify"], Place(host, "", "exposure_verify."), mistakes)
     taken["sites"] = read_list(SITE, taken["sites"], host, "exposure_sites", mistakes)
     taken["apps"] = read_list(APP, taken["apps"], host, "exposure_apps", mistakes)
+    taken["local_ca"] = read(LOCAL_CA, taken["local_ca"], Place(host, "", "exposure_local_ca."), mistakes)
     taken["certificates"] = read_list(CERTIFICATE, taken["certificates"], host, "exposure_certificates", mistakes)
     for site in taken["sites"]:
         place = Place(host, f"site {site['name']}", "probe.")

@@ -63,7 +63,8 @@ class Proxy:
     """The proxy of one host: its engine, where its package comes from, its virtual hosts, what it passes through, and its ACME settings.
 
     `splitter` stands in front of it while something is passed through: `pass` inside nginx, `proxy_protocol` before any engine.
-    `retired` are engines that an earlier run set up there and that are to go.
+    `retired` are engines that an earlier run set up there and that are to go. `authority_page` is the name under which the root of the local
+    authority is offered over http, '' for none.
     """
 
     engine: str
@@ -75,6 +76,7 @@ class Proxy:
     passthrough: list[Passthrough] = field(default_factory=list)
     splitter: str = ""
     retired: list[str] = field(default_factory=list)
+    authority_page: str = ""
 
 
 @dataclass
@@ -161,7 +163,8 @@ class Probe:
 
 @dataclass
 class Plan:
-    """Everything one run will do, for all hosts of the inventory. `names`: public name -> proxy; `authority`: the host of the local one, or ''."""
+    """Everything one run will do, for all hosts of the inventory. `names`: public name -> proxy; `authority`: the host of the local certificate
+    authority, '' where nothing needs one."""
 
     hosts: dict[str, HostPlan]
     names: dict[str, str]

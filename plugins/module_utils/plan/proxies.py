@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import engines
-from .certificates import STAGING, stored_name
+from .certificates import acme_settings, stored_name
 from .collection import House, Route
 from .contradictions import is_on
 from .engines import TITLES, Feature, Version
@@ -82,13 +82,24 @@ def add_proxy(plan: Plan, house: House, name: str, release: str, own: list[Route
     inside = engine == "nginx" and version >= engines.PASS.since
     splitter = ("pass" if inside else "proxy_protocol") if split else ""
     http3 = host["http3"] if host["http3"] is not None else engine == "caddy"
-    acme = {**host["acme"], "directory": STAGING if host["acme"]["staging"] else host["acme"]["directory"]}
+    acme = acme_settings(host["acme"])
     retired = [other for other in earlier(found) if other != engine]
     if found.get("sni_router_released") and not (split and engine == "caddy"):
         retired.append("sni_router")
-    plan.hosts[name].proxy = Proxy(engine, source, list(version), sites, acme, http3 and not split, passed, splitter, retired)
+    page = authority_page(plan, house, name)
+    plan.hosts[name].proxy = Proxy(engine, source, list(version), sites, acme, http3 and not split, passed, splitter, retired, page)
     plan.hosts[name].openings = [Opening(80, "tcp"), Opening(443, "tcp")] + ([Opening(443, "udp")] if http3 and not split else [])
     plan.names.update({host_name: name for route in whole for host_name in route.site["hosts"]})
+
+
+def authority_page(plan: Plan, house: House, name: str) -> str:
+    """The name under which a proxy offers the root of the local authority: the authority is to be on the proxy's own host."""
+    page = str(house.hosts[name]["local_ca"]["page"])
+    if page and plan.authority != name:
+        problem = "the page is served where the local authority is" if plan.authority else "no site has tls: local, so there is no authority"
+        cure = f"the line on {plan.authority}" if plan.authority else "the host without this line"
+        house.mistakes.add(name, "", "exposure_local_ca.page", page, problem, cure)
+    return page
 
 
 def wishes_of(house: House, name: str, own: list[Route]) -> list[Wish]:

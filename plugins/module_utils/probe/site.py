@@ -70,10 +70,11 @@ def at_address(site: Mapping[str, Any], host: str, address: str, view: View) -> 
     checks = {
         "page": lambda: page(site, host, address, view),
         "redirect": lambda: redirect(host, address, view),
-        "HTTP/2": lambda: http2(host, address, view),
         "unknown name": lambda: refused(f"{secrets.token_hex(6)}.{host.partition('.')[2]}".strip("."), address, view),
         "no name": lambda: refused(None, address, view),
     }
+    if not site.get("passthrough"):  # which versions of HTTP are spoken inside is the app's own affair
+        checks["HTTP/2"] = lambda: http2(host, address, view)
     if site.get("websocket"):
         checks["WebSocket"] = lambda: websocket(site, host, address, view)
     for port in site.get("closed_ports", ()):
