@@ -15,6 +15,8 @@ from .mistakes import Mistakes, Refused
 
 PREFIX = "exposure_"
 HIDDEN = "(secret, hidden)"
+NOT_SHOWN = "(not shown)"
+"""For a line that is not known: it may be a secret with a wrong name."""
 
 
 @dataclass(frozen=True)
@@ -170,14 +172,15 @@ def read(table: Mapping[str, Field], given: object, place: Place, mistakes: Mist
     """An entry checked against its table: every line of the table with its value or default. Mistakes are added, not raised."""
     taken: dict[str, Any] = {name: copy.deepcopy(field.default) for name, field in table.items()}
     if not isinstance(given, Mapping):
-        mistakes.add(place.host, place.entry, place.prefix.rstrip("."), given, "it is not a mapping of names to values", "lines of the form name: value")
+        shown = HIDDEN if any(field.secret for field in table.values()) else given
+        mistakes.add(place.host, place.entry, place.prefix.rstrip("."), shown, "it is not a mapping of names to values", "lines of the form name: value")
         return taken
     for name, value in given.items():
         where = f"{place.prefix}{name}"
         if name not in table:
             near = difflib.get_close_matches(str(name), table, 1, 0.6)
             known = f"{place.prefix}{near[0]}" if near else ", ".join(sorted(table))
-            mistakes.add(place.host, place.entry, where, value, "there is no such line", known)
+            mistakes.add(place.host, place.entry, where, NOT_SHOWN, "there is no such line", known)
             continue
         if value is None and not table[name].required:
             continue

@@ -87,6 +87,10 @@ def add_proxy(plan: Plan, house: House, name: str, release: str, own: list[Route
     if found.get("sni_router_released") and not (split and engine == "caddy"):
         retired.append("sni_router")
     page = authority_page(plan, house, name)
+    for route in whole:
+        if page in route.site["hosts"]:
+            problem = f"the name belongs to site {route.site['name']} of {route.host} already"
+            house.mistakes.add(name, "", "exposure_local_ca.page", page, problem, f"a name of its own, such as ca.{page.partition('.')[2]}")
     plan.hosts[name].proxy = Proxy(engine, source, list(version), sites, acme, http3 and not split, passed, splitter, retired, page)
     plan.hosts[name].openings = [Opening(80, "tcp"), Opening(443, "tcp")] + ([Opening(443, "udp")] if http3 and not split else [])
     plan.names.update({host_name: name for route in whole for host_name in route.site["hosts"]})
