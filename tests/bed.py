@@ -119,6 +119,19 @@ def playbook(name: str, *options: str, inventory: Path = INVENTORY) -> Run:
     return Run(done.returncode, done.stdout)
 
 
+def dns(*changes: str) -> None:
+    """Change records of the box's zone as an owner does (RFC 2136): lines of nsupdate, such as `update add NAME 60 A ADDRESS`."""
+    bed = yaml.safe_load((BED / "vars" / "bed.yml").read_text())
+    text = "\n".join(["server 127.0.0.1", f"zone {bed['bed_zone']}", *changes, "send", ""])
+    command = ["docker", "exec", "-i", "isp", "nsupdate", "-y", f"hmac-sha256:{bed['bed_key']['name']}:{bed['bed_key']['secret']}"]
+    subprocess.run(command, input=text, text=True, check=True, capture_output=True)
+
+
+def with_sites(*sites: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    """A change of an inventory: these sites more."""
+    return lambda variables: variables["exposure_sites"].extend(sites)
+
+
 def add_group(inventory: Path, group: str, host: str) -> None:
     """Put a host of a copied inventory into a group."""
     path = inventory / "hosts.yml"

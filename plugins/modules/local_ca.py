@@ -122,6 +122,10 @@ def main() -> None:
     missing = [] if Authority else ["python3-cryptography"]
     if module.params["state"] == "present":
         missing += [program for program in ("mkcert", "openssl") if not shutil.which(program)]
+    folders = [module.params["page_directory"], *([module.params["directory"]] if module.params["purge"] else [])]
+    if module.params["state"] == "absent" and not any(Path(folder).exists() for folder in folders):
+        # Nothing is installed only to find that nothing is there.
+        module.exit_json(changed=False, certificate="", fingerprint="", ends="", content_types={}, missing=[], diff=[])
     if missing:
         would = [{"before_header": module.params["directory"], "after_header": module.params["directory"], "before": "", "after": "the local CA\n"}]
         shown = would if module.check_mode and module.params["state"] == "present" else []

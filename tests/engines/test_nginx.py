@@ -56,9 +56,8 @@ def test_each_site_has_one_certificate_for_all_its_names_in_the_store_and_its_ke
 @pytest.mark.proves("R20")
 def test_an_independent_judge_finds_nothing_wrong_with_its_tls() -> None:
     phone, name = host("phone"), sites()[0]["host"]
-    run = phone.run(
-        f"rm -f /root/judged.json; timeout 300 testssl --quiet --color 0 --ip one --add-ca /etc/ssl/certs/ca-certificates.crt --jsonfile /root/judged.json {name}"
-    )
+    judge = f"testssl --quiet --color 0 --ip one --add-ca /etc/ssl/certs/ca-certificates.crt --jsonfile /root/judged.json {name}"
+    run = phone.run(f"rm -f /root/judged.json; timeout 300 {judge}")
     found = json.loads(phone.file("/root/judged.json").content_string)
     assert found, run.stdout
     known = {one["id"]: one for one in found}

@@ -73,7 +73,13 @@ class Authority:
         return True
 
     def adopt(self, certificate: Path, key: Path, replace: bool = False, check: bool = False) -> bool:
-        """Take over an owner's CA from two PEM files of this host. Returns whether that changes (or would change) anything."""
+        """Take over an owner's CA from two PEM files of this host. Returns whether that changes (or would change) anything.
+
+        They are copied once: afterwards the owner may take them off the host.
+        """
+        if self.exists and self.matches() and not key.exists() and (not certificate.exists() or read_chain(certificate).root == self.chain.root):
+            check_chain(self.chain, self.root / CERTIFICATE, now())
+            return False
         chain, private = read_chain(certificate), read_key(key)
         check_chain(chain, certificate, now())
         check_pair(chain, private, certificate, key)
@@ -156,7 +162,7 @@ class Authority:
 
     def put(self, staging: Path) -> None:
         """Put a staged certificate and key in place, after what was there is kept aside with the day of that."""
-        if self.exists:
+        if self.exists or (self.root / KEY).exists():
             self.keep_aside()
         (staging / KEY).chmod(0o400)
         (staging / CERTIFICATE).chmod(0o644)

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import authority_page
 from .authority import Authority, Refused, Run
+from .authority_files import read_chain
 
 
 @dataclass
@@ -39,8 +40,8 @@ def settle(wanted: Mapping[str, Any], authority: Authority, run: Run, check: boo
     else:
         changed = authority.make(run, wanted["replace"], check)
     if changed:
-        after = described(authority) if not check else f"the CA of {wanted['certificate']}\n" if wanted["certificate"] else "a new CA, made by mkcert\n"
-        note(outcome, str(authority.root), before, after)
+        new = f"{read_chain(Path(wanted['certificate'])).described()}\n" if wanted["certificate"] else "a new CA, made by mkcert\n"
+        note(outcome, str(authority.root), before, new if check else described(authority))
     if changed and check:
         note(outcome, wanted["page_directory"], "", "its page\n")
         return outcome

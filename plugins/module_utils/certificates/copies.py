@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..release.tree import mode_of
+from ..release.tree import group_name, mode_of, owner_name
 from . import disk
 from .pem import Pair, Unusable
 
@@ -25,6 +25,10 @@ ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
 -----END DH PARAMETERS-----
 """
 """The group ffdhe2048 of RFC 7919, appendix A.1: parameters everybody knows to be sound, where openssl dhparam would take minutes to find others."""
+
+
+class NotYet(Unusable):
+    """A copy cannot be there yet: its folder, owner or group has to be made first."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Copy:
 
         def shown(content: bytes, rights: disk.Rights, mark: str) -> str:
             what = mark if self.secret else content.decode(errors="replace")
-            return f"{rights.owner}:{rights.group} {rights.mode:04o}\n{what}"
+            return f"{owner_name(rights.owner)}:{group_name(rights.group)} {rights.mode:04o}\n{what}"
 
         same = self.before is not None and self.before.content == self.content
         before = shown(self.before.content, self.before.rights, "(secret, hidden)\n") if self.before else ""
@@ -56,15 +60,16 @@ class Copy:
 
 
 def planned(certificate: Mapping[str, Any], pair: Pair) -> list[Copy]:
-    """The copies of a certificate, looked at but not written. Raises Unusable for every place where one cannot be."""
-    copies, wrong = [], []
+    """The copies of a certificate, looked at but not written. Raises Unusable with every place where one cannot be, NotYet where all may be later."""
+    copies, wrong, later = [], [], True
     for entry in certificate.get("copies") or []:
         try:
             copies.append(plan(entry, pair))
         except Unusable as reason:
             wrong.append(f"copy {entry.get('path')}: {reason}")
+            later = later and isinstance(reason, NotYet)
     if wrong:
-        raise Unusable("\n".join(wrong))
+        raise (NotYet if later else Unusable)("\n".join(wrong))
     return copies
 
 
@@ -90,7 +95,7 @@ def plan(entry: Mapping[str, Any], pair: Pair) -> Copy:
         with disk.folder(path.parent) as parent:
             return Copy(path, content, rights, disk.look(parent, path.name, path), secret)
     except (FileNotFoundError, NotADirectoryError):
-        raise Unusable(f"the folder {path.parent} is not there. Install what reads the copy first, or make the folder.") from None
+        raise NotYet(f"the folder {path.parent} is not there. Install what reads the copy first, or make the folder.") from None
     except OSError as error:
         raise Unusable(f"it cannot be looked at: {error.strerror}") from error
 
@@ -104,11 +109,11 @@ def rights_of(entry: Mapping[str, Any]) -> disk.Rights:
     try:
         uid = pwd.getpwnam(owner).pw_uid
     except KeyError:
-        raise Unusable(f"there is no user {owner} on this host. Make the user first, or write another.") from None
+        raise NotYet(f"there is no user {owner} on this host. Make the user first, or write another.") from None
     try:
         return disk.Rights(uid, grp.getgrnam(group).gr_gid, mode)
     except KeyError:
-        raise Unusable(f"there is no group {group} on this host. Make the group first, or write another.") from None
+        raise NotYet(f"there is no group {group} on this host. Make the group first, or write another.") from None
 
 
 def write(copies: list[Copy]) -> bool:

@@ -65,11 +65,8 @@ class Settlement:
 
     def settle(self, certificates: Sequence[Wanted], hand_to_caddy: Sequence[str] = (), remove: Sequence[str] = ()) -> Outcome:
         """Raises Unusable with everything that is wrong, before anything is touched."""
-        outcome, entries, chosen, planned, problems = Outcome(), dict[str, Entry](), dict[str, Pair | None](), dict[str, list[copies.Copy]](), list[str]()
-        for stray in sorted({*self.files, *self.issued} - {str(wanted["name"]) for wanted in certificates}):
-            problems.append(f"Certificate {stray}: it was given, but no certificate of that name is wanted here. Take it out, or add it to the list.")
-        if hand_to_caddy and not self.directory_url:
-            problems.append("Caddy cannot be handed certificates without the directory of the ACME CA. Give acme_directory.")
+        problems = self.contradictions(certificates, hand_to_caddy, remove)
+        outcome, entries, chosen, planned = Outcome(), dict[str, Entry](), dict[str, Pair | None](), dict[str, list[copies.Copy]]()
         for wanted in certificates:
             name = str(wanted["name"])
             try:
@@ -78,7 +75,7 @@ class Settlement:
                 entries[name] = self.store.look(name)
                 chosen[name] = self.choose(wanted, entries[name])
                 if found := chosen[name]:
-                    planned[name] = copies.planned(wanted, found)
+                    planned[name] = self.plan_copies(wanted, found, outcome)
             except Unusable as reason:
                 problems += [f"Certificate {name}: {line}" for line in str(reason).splitlines()]
         if problems:
@@ -89,11 +86,26 @@ class Settlement:
             name = str(wanted["name"])
             if found := chosen[name]:
                 self.put(name, entries[name], found, outcome)
-                self.copy(name, planned.get(name, []), outcome)
+                self.copy(wanted, planned[name], outcome)
             else:
                 self.ask(wanted, outcome)
         outcome.handed = adopt.to_caddy(self.store, hand_to_caddy, self.directory_url, self.now, self.places.caddy, check=self.check)
         return outcome
+
+    def contradictions(self, certificates: Sequence[Wanted], hand_to_caddy: Sequence[str], remove: Sequence[str]) -> list[str]:
+        """What is wrong with the lists themselves. Raises Unusable where they cannot be read at all."""
+        if incomplete := [dict(wanted) for wanted in certificates if not {"name", "hosts", "kind"} <= set(wanted)]:
+            raise Unusable(f"Nothing was changed.\nA certificate needs name, hosts and kind: {incomplete}")
+        names = [str(wanted["name"]) for wanted in certificates]
+        wrong = {
+            "it is there more than once. Give each a name of its own.": {name for name in names if names.count(name) > 1},
+            "it is both wanted and to be removed. Take it out of one of the lists.": {*names} & {*remove},
+            "it was given, but no certificate of that name is wanted here. Take it out, or add it to the list.": {*self.files, *self.issued} - {*names},
+        }
+        problems = [f"Certificate {name}: {problem}" for problem, about in wrong.items() for name in sorted(about)]
+        if hand_to_caddy and not self.directory_url:
+            problems.append("Caddy cannot be handed certificates without the directory of the ACME CA. Give acme_directory.")
+        return problems
 
     def choose(self, wanted: Wanted, entry: Entry) -> Pair | None:
         """What the store shall hold; None where a certificate has to be requested first. Raises Unusable."""
@@ -108,7 +120,7 @@ class Settlement:
 
     def own(self, wanted: Wanted, entry: Entry) -> Pair:
         given = self.files.get(wanted["name"])
-        if given is None:
+        if not isinstance(given, Mapping):
             if entry.real:
                 return entry.real
             raise Unusable("its files were not given. Name the chain and the key in the inventory, as paths on this controller.")
@@ -170,7 +182,7 @@ class Settlement:
         if self.check:
             changed = self.store.differs(name, found) or bool(self.store.loose(name))
         else:
-            changed = self.store.install(name, found.fullchain, found.key)
+            changed = self.store.replace(name, entry, found)
             with contextlib.suppress(FileNotFoundError):
                 (self.places.pending / f"{name}.key").unlink()
         if changed:
@@ -184,7 +196,21 @@ class Settlement:
                 {"before_header": place, "after_header": place, "before": before if before != after else f"{after}(other rights)\n", "after": after}
             )
 
-    def copy(self, name: str, planned: list[copies.Copy], outcome: Outcome) -> None:
+    def plan_copies(self, wanted: Wanted, found: Pair, outcome: Outcome) -> list[copies.Copy]:
+        try:
+            return copies.planned(wanted, found)
+        except copies.NotYet:
+            if not self.check:
+                raise
+        # In check mode nobody has made the folders and users that an earlier task of a run makes.
+        outcome.copied.append(str(wanted["name"]))
+        return []
+
+    def copy(self, wanted: Wanted, planned: list[copies.Copy], outcome: Outcome) -> None:
+        name = str(wanted["name"])
+        if not self.check and (held := self.store.look(name).pair):
+            # A renewal may have come in between.
+            planned = copies.planned(wanted, held)
         needed = [copy for copy in planned if copy.needed]
         if needed and not self.check:
             copies.write(needed)

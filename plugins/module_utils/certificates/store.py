@@ -39,10 +39,11 @@ Run = Callable[[Sequence[str]], tuple[int, str]]
 
 @dataclass(frozen=True)
 class Entry:
-    """What the store holds for a name: a pair that works, and what is damaged; neither where the name is missing."""
+    """What the store holds for a name: a pair that works, what is damaged, and the version that was seen; none of them where the name is missing."""
 
     pair: Pair | None = None
     damage: str = ""
+    version: Path | None = None
 
     @property
     def certificate(self) -> Certificate | None:
@@ -73,10 +74,10 @@ class Store:
             missing = [file for file, content in files.items() if content is None]
             found = pair(files["fullchain.pem"] or b"", files["privkey.pem"] or b"") if not {"fullchain.pem", "privkey.pem"} & set(missing) else None
         except (OSError, Unusable) as reason:
-            return Entry(damage=f"{version}: {reason}")
+            return Entry(None, f"{version}: {reason}", version)
         if missing:
-            return Entry(found, f"{version}: {', '.join(missing)} is missing")
-        return Entry(found, "" if found and files == contents(found) else f"{version}: somebody changed its files")
+            return Entry(found, f"{version}: {', '.join(missing)} is missing", version)
+        return Entry(found, "" if found and files == contents(found) else f"{version}: somebody changed its files", version)
 
     def current(self, name: str) -> Certificate | None:
         """The certificate that is there and works, a placeholder included."""
@@ -100,6 +101,11 @@ class Store:
         new = pair(chain_pem, key_pem)
         with self.locked():
             return self.put(name, new)
+
+    def replace(self, name: str, seen: Entry, new: Pair) -> bool:
+        """Install a pair that was chosen for what was seen. What a renewal put there since then stays. Returns whether anything changed."""
+        with self.locked():
+            return self.held(name) == seen.version and self.put(name, new)
 
     def placeholder(self, name: str, hosts: Sequence[str]) -> bool:
         """Put a placeholder in place, unless the name holds anything that works. Returns whether anything changed."""

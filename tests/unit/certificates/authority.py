@@ -65,7 +65,9 @@ def issue(
         .not_valid_before(start)
         .not_valid_after(start + life)
     )
-    if hosts:
+    if not hosts:
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    else:
         builder = builder.add_extension(x509.SubjectAlternativeName([general(host) for host in hosts]), critical=False)
     signer = by.key if by else key
     return Issued(builder.sign(signer, None if isinstance(signer, ed25519.Ed25519PrivateKey) else SHA256()), key)

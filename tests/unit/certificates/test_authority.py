@@ -245,6 +245,25 @@ def test_a_key_that_does_not_match_is_encrypted_or_is_missing_is_refused(tmp_pat
     assert not one.root.exists()
 
 
+def test_an_owner_may_take_key_and_certificate_off_the_host_once_they_are_copied(tmp_path: Path) -> None:
+    owner, other, one = Signer(tmp_path, "owner"), Signer(tmp_path, "other"), authority(tmp_path / "local_ca")
+    one.adopt(owner.path, owner.key_path)
+    for path in (owner.key_path, owner.path):
+        path.unlink()
+        assert not one.adopt(owner.path, owner.key_path)
+    other.key_path.unlink()
+    with pytest.raises(Refused, match="cannot be read on this host"):
+        one.adopt(other.path, other.key_path, replace=True)
+
+
+def test_a_key_without_its_certificate_is_kept_aside_and_not_lost(made: Authority) -> None:
+    key = (made.root / "rootCA-key.pem").read_bytes()
+    (made.root / "rootCA.pem").unlink()
+    assert made.make(run) and (made.root / "rootCA-key.pem").read_bytes() != key
+    (aside,) = (made.root / "replaced").iterdir()
+    assert (aside / "rootCA-key.pem").read_bytes() == key
+
+
 def test_another_ca_is_refused_until_it_is_asked_for_and_the_old_one_is_kept(made: Authority, tmp_path: Path) -> None:
     owner, old, key = Signer(tmp_path, "owner"), made.certificate, (made.root / "rootCA-key.pem").read_bytes()
     with pytest.raises(Refused, match="local_ca_replace: true"):

@@ -116,13 +116,13 @@ def test_all_problems_of_all_certificates_are_named_at_once_and_nothing_is_touch
 def test_what_stands_in_a_certificate_s_place_is_said_before_anything_is_touched(host: Host) -> None:
     (host.store.root / "home").mkdir(parents=True)
     before = host.tree()
-    with pytest.raises(Unusable, match="Certificate home: .* is not a link of this store"):
+    with pytest.raises(Unusable, match=r"Certificate home: .* is not a link of this store"):
         host.settle([acme("blog"), acme()])
     assert host.tree() == before
 
 
 def test_an_unknown_kind_is_refused(host: Host) -> None:
-    with pytest.raises(Unusable, match="its kind is 'magic'. Write acme, local or files"):
+    with pytest.raises(Unusable, match=r"its kind is 'magic'. Write acme, local or files"):
         host.settle([{**acme(), "kind": "magic"}])
 
 
@@ -247,9 +247,8 @@ def test_openssl_signs_the_request_with_all_its_names(host: Host, tmp_path: Path
     (tmp_path / "ca.key").write_bytes(INTERMEDIATE.key_pem)
     command = ["openssl", "x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "30", "-copy_extensions", "copy"]
     issued = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    outcome = Settlement(host.store, NOW + timedelta(days=10), issued={"home": issued}, places=host.places)
     leaf = host.settle([local(hosts=["nas.lan", "192.168.1.10"])], issued={"home": issued}, now=when(issued))
-    assert outcome and leaf.changed_names == ["home"]
+    assert leaf.changed_names == ["home"]
 
 
 def when(chain_pem: str) -> Any:
@@ -286,6 +285,14 @@ def test_a_key_that_is_damaged_while_it_waits_is_made_anew(host: Host) -> None:
     outcome = host.settle([local()])
     assert outcome.new_keys == ["home"]
     assert host.settle([local()], issued={"home": sign(outcome.requests[0])}).changed_names == ["home"]
+
+
+def test_a_key_that_waits_is_made_anew_when_another_kind_is_wanted(host: Host) -> None:
+    host.settle([local()])
+    outcome = host.settle([local(key_type="rsa")])
+    assert outcome.new_keys == ["home"]
+    csr = x509.load_pem_x509_csr(outcome.requests[0]["csr"].encode())
+    assert "RSA" in type(csr.public_key()).__name__
 
 
 def test_an_issued_certificate_that_does_not_fit_is_refused(host: Host) -> None:
@@ -371,3 +378,54 @@ def test_caddy_is_handed_certificates_only_with_a_directory(host: Host) -> None:
         host.settle([acme()], hand=["home"])
     outcome = host.settle([acme()], hand=["home"], directory_url="https://ca.example/dir", check=True)
     assert outcome.handed == HOSTS and not host.places.caddy.exists()
+
+
+def test_a_renewal_that_comes_in_between_stays_and_its_copies_too(host: Host) -> None:
+    old, new = served(), served()
+    copies = [{"path": str(host.folder / "domain.key"), "content": "privkey", **RIGHTS}]
+    for before in (None, old):
+        if before:
+            host.store.install("home", *before)
+        run = Settlement(host.store, NOW, places=host.places)
+        choose = run.choose
+
+        def meanwhile(*given: Any, choose: Any = choose) -> Any:
+            found = choose(*given)
+            host.store.install("home", *new)
+            return found
+
+        run.choose = meanwhile  # type: ignore[method-assign]
+        run.settle([acme(copies=copies)])
+        assert host.key("home") == new[1] == (host.folder / "domain.key").read_bytes()
+
+
+def test_killed_between_installing_and_taking_its_pending_key_away_the_next_run_does_that(host: Host) -> None:
+    (request,) = host.settle([local()]).requests
+    pending = host.places.pending / "home.key"
+    key, issued = pending.read_bytes(), {"home": sign(request)}
+    for again in (issued, {}):
+        host.settle([local()], issued=issued)
+        pending.write_bytes(key)
+        outcome = host.settle([local()], issued=again)
+        assert unchanged(outcome) and outcome.requests == [] and not pending.exists()
+
+
+def test_check_mode_does_not_mind_folders_and_users_that_a_run_makes_first(host: Host) -> None:
+    copies = [{"path": str(host.folder / "later/domain.key"), "content": "privkey", "owner": "later-user"}]
+    assert host.settle([acme(copies=copies)], check=True).copied == ["home"]
+    with pytest.raises(Unusable, match="there is no user later-user on this host"):
+        host.settle([acme(copies=copies)])
+    with pytest.raises(Unusable, match="is not an absolute path"):
+        host.settle([acme(copies=[*copies, {"path": "later", "content": "cert"}])], check=True)
+
+
+def test_a_list_that_contradicts_itself_is_refused(host: Host) -> None:
+    with pytest.raises(Unusable, match="Certificate home: it is there more than once"):
+        host.settle([acme(), local()])
+    with pytest.raises(Unusable, match="Certificate home: it is both wanted and to be removed"):
+        host.settle([acme()], remove=["home"])
+    with pytest.raises(Unusable, match="A certificate needs name, hosts and kind"):
+        host.settle([{"name": "home"}])
+    with pytest.raises(Unusable, match="its files were not given"):
+        host.settle([files()], files={"home": "a text"})
+    assert host.tree() == []
