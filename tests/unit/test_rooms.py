@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from plugins.module_utils.plan.catalogue import read_catalogue
-from plugins.module_utils.plan.declaration import ACME, APP, HOST, SITE, VERIFY
+from plugins.module_utils.plan.declaration import ACME, APP, CERTIFICATE, COPY, EAB, HOST, LOCAL_CA, PATH, SITE, VERIFY
+from plugins.module_utils.plan.make import Inventory, make
 from plugins.module_utils.plan.mistakes import Mistakes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,9 +41,37 @@ def test_an_app_is_one_file_and_each_is_right() -> None:
 
 
 def test_every_line_that_can_be_declared_is_documented() -> None:
-    text = (ROOT / "docs/declaration.md").read_text()
+    sections = {section.partition("\n")[0]: section for section in re.split(r"^##+ ", (ROOT / "docs/declaration.md").read_text(), flags=re.MULTILINE)}
+    general, certificate = sections["For a host or a group"], sections["An entry of `exposure_certificates`"]
     for name in HOST:
-        assert f"`exposure_{name}`" in text, name
-    for table in (SITE, APP, ACME, VERIFY):
+        assert f"`exposure_{name}`" in general, name
+    places = [
+        (general, EAB),
+        (general, LOCAL_CA),
+        (general, VERIFY),
+        (sections["A site"], SITE),
+        (sections["An entry of `paths`"], PATH),
+        (sections["`exposure_acme`"], ACME),
+        (certificate, CERTIFICATE),
+        (certificate, COPY),
+        (sections["An entry of `exposure_apps`"], APP),
+    ]
+    for text, table in places:
         for name in table:
             assert f"`{name}`" in text, name
+
+
+def examples() -> list[dict[str, Any]]:
+    """The variables of each example in the documentation, as a host of it would have them."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/declaration.md").read_text(), re.MULTILINE | re.DOTALL)
+    return [yaml.safe_load(block) for block in blocks]
+
+
+@pytest.mark.parametrize("variables", examples(), ids=lambda variables: ", ".join(variables))
+@pytest.mark.parametrize("engine", ["caddy", "nginx"])
+def test_every_example_of_the_documentation_makes_a_plan(variables: dict[str, Any], engine: str) -> None:
+    catalogue = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "roles/apps/catalogue").iterdir()}
+    given = {"exposure_domain": "example.duckdns.org", "exposure_proxy": engine, **variables}
+    made = make({"server": Inventory(given, ("proxy",), {"release": "trixie"})}, catalogue)
+    declared = variables.get("exposure_sites", []) + variables.get("exposure_certificates", [])
+    assert len(declared) >= 2 and {site["name"] for site in variables.get("exposure_sites", [])} == {probe.site for probe in made.probes}

@@ -44,7 +44,7 @@ class Route:
     @property
     def place(self) -> str:
         """What comes before a field of the part in a message."""
-        return "" if self.whole else f"paths[{self.site['paths'].index(self.part) + 1}]."
+        return "" if self.whole else f"paths[{self.part['number']}]."
 
 
 @dataclass
@@ -133,7 +133,7 @@ def app_of(route: Route, entries: dict[str, dict[str, Any]], mistakes: Mistakes)
     line = f"{route.place}app"
     if mistakes.about(host, where, line, f"{route.place}upstream"):
         return None
-    elsewhere = route.whole and bool(part["redirect"] or part["paths"])
+    elsewhere = route.whole and (bool(part["redirect"] or part["paths"]) or mistakes.about(host, where, "redirect", "paths"))
     if bool(part["app"]) == bool(part["upstream"]) and not (elsewhere and not part["app"]):
         cure = "app: home_assistant or upstream: http://192.168.1.20:8080"
         mistakes.add(host, where, line, part["app"] or "(missing)", "a site needs an app or an upstream, and not both", cure)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from .collection import Route
 
 THROUGH_GROUP = "the site in the host_vars of one host only (in group_vars, every host of the group declares it)"
-INSIDE_TLS = ("certificate", "paths", "redirect", "hsts", "max_body", "read_timeout", "keep_streams", "buffering", "compress", "log_queries")
+INSIDE_TLS = (
+    *("certificate", "paths", "redirect", "upstream_name", "upstream_ca"),
+    *("hsts", "max_body", "read_timeout", "keep_streams", "buffering", "compress", "log_queries"),
+)
 """Lines of a site that need a proxy which sees the requests themselves."""
 
 
@@ -56,17 +59,17 @@ def check_names(routes: Sequence[Route], addresses: Mapping[str, list[str]], mis
             elif route.site["hosts"].count(host_name) > 1:
                 mistakes.add(route.host, where, "hosts", host_name, "the name stands there twice", "each name once")
     for route in routes:
-        host, _, port = route.part["upstream"].partition("://")[2].rpartition(":")
-        itself = host.strip("[]") in addresses[route.proxy] or is_loopback(host.strip("[]"))
-        if host in owners or (itself and port in ("80", "443")):
-            mistakes.add(
-                route.host,
-                f"site {route.site['name']}",
-                f"{route.place}upstream",
-                route.part["upstream"],
-                "it leads back to the proxy itself",
-                "the address and port of the application, such as http://192.168.1.20:8080",
-            )
+        for line in ("upstream", "http_upstream") if route.whole else ("upstream",):
+            host, _, port = route.part[line].partition("://")[2].rpartition(":")
+            if host in owners or (is_on(host, addresses[route.proxy]) and port in ("80", "443")):
+                mistakes.add(
+                    route.host,
+                    f"site {route.site['name']}",
+                    f"{route.place}{line}",
+                    route.part[line],
+                    "it leads back to the proxy itself",
+                    "the address and port of the application, such as http://192.168.1.20:8080",
+                )
 
 
 def check_sites(routes: Sequence[Route], mistakes: Mistakes) -> None:
@@ -74,7 +77,7 @@ def check_sites(routes: Sequence[Route], mistakes: Mistakes) -> None:
     for route in routes:
         site, part, where = route.site, route.part, f"site {route.site['name']}"
         for line in ("upstream_name", "upstream_ca"):
-            if part[line] and not part["upstream"].startswith("https://"):
+            if part[line] and not part["upstream"].startswith("https://") and site["tls"] != "passthrough":
                 cure = "upstream: https:// and the address, or the site without this line"
                 mistakes.add(route.host, where, f"{route.place}{line}", part[line], "there is no https upstream that it could be about", cure)
         if not route.whole:
@@ -110,6 +113,17 @@ def check_passthrough(route: Route, mistakes: Mistakes) -> None:
         if site[line]:
             problem = "with tls: passthrough the proxy does not see inside the connection"
             mistakes.add(route.host, where, line, site[line], problem, "the site without this line, or without tls: passthrough")
+    if site["upstream"].endswith(":80"):
+        problem = "port 80 is that of http, and this site is passed on as TLS"
+        mistakes.add(route.host, where, "upstream", site["upstream"], problem, "https:// and the address, or the port on which TLS is spoken")
+    if site["http_upstream"].startswith("https://"):
+        problem = "it gets what comes over http, and is not spoken to over TLS"
+        mistakes.add(route.host, where, "http_upstream", site["http_upstream"], problem, "http:// and the address")
+
+
+def is_on(host: str, addresses: Sequence[str]) -> bool:
+    """Whether the host of an upstream is a machine with these addresses, seen from itself."""
+    return host.strip("[]") in addresses or is_loopback(host.strip("[]"))
 
 
 def is_loopback(host: str) -> bool:

@@ -15,6 +15,8 @@ from .mistakes import Mistakes, Refused
 
 PREFIX = "exposure_"
 HIDDEN = "(secret, hidden)"
+NOT_SHOWN = "(not shown)"
+"""For a line that is not known: it may be a secret with a wrong name."""
 
 
 @dataclass(frozen=True)
@@ -170,14 +172,15 @@ def read(table: Mapping[str, Field], given: object, place: Place, mistakes: Mist
     """An entry checked against its table: every line of the table with its value or default. Mistakes are added, not raised."""
     taken: dict[str, Any] = {name: copy.deepcopy(field.default) for name, field in table.items()}
     if not isinstance(given, Mapping):
-        mistakes.add(place.host, place.entry, place.prefix.rstrip("."), given, "it is not a mapping of names to values", "lines of the form name: value")
+        shown = HIDDEN if any(field.secret for field in table.values()) else given
+        mistakes.add(place.host, place.entry, place.prefix.rstrip("."), shown, "it is not a mapping of names to values", "lines of the form name: value")
         return taken
     for name, value in given.items():
         where = f"{place.prefix}{name}"
         if name not in table:
             near = difflib.get_close_matches(str(name), table, 1, 0.6)
             known = f"{place.prefix}{near[0]}" if near else ", ".join(sorted(table))
-            mistakes.add(place.host, place.entry, where, value, "there is no such line", known)
+            mistakes.add(place.host, place.entry, where, NOT_SHOWN, "there is no such line", known)
             continue
         if value is None and not table[name].required:
             continue
@@ -191,13 +194,13 @@ def read(table: Mapping[str, Field], given: object, place: Place, mistakes: Mist
     return taken
 
 
-def read_parts(table: Mapping[str, Field], given: object, place: Place, what: str, mistakes: Mistakes) -> list[dict[str, Any]]:
-    """A list that is one line of an entry, each part read by its table. `place` is that of the entry."""
+def read_parts(table: Mapping[str, Field], given: object, place: Place, what: str, mistakes: Mistakes) -> dict[int, dict[str, Any]]:
+    """A list that is one line of an entry, each part read by its table: place in the list -> part. `place` is that of the entry."""
     if not isinstance(given, list):
         mistakes.add(place.host, place.entry, what, given, "it is not a list", f"{what}: and entries that begin with -")
-        return []
-    parts = [read(table, part, Place(place.host, place.entry, f"{what}[{number}]."), mistakes) for number, part in enumerate(given, 1)]
-    return [part for part in parts if part["path"]]
+        return {}
+    parts = {number: read(table, part, Place(place.host, place.entry, f"{what}[{number}]."), mistakes) for number, part in enumerate(given, 1)}
+    return {number: part for number, part in parts.items() if part["path"]}
 
 
 def read_list(table: Mapping[str, Field], given: object, host: str, variable: str, mistakes: Mistakes) -> list[dict[str, Any]]:
@@ -231,8 +234,8 @@ def read_host(variables: Mapping[str, object], host: str, mistakes: Mistakes) ->
     for site in taken["sites"]:
         place = Place(host, f"site {site['name']}", "probe.")
         site["probe"] = read(PROOF, site["probe"], place, mistakes) if site["probe"] is not None else None
-        site["paths"] = read_parts(PATH, site["paths"], place, "paths", mistakes)
+        site["paths"] = [{**part, "number": number} for number, part in read_parts(PATH, site["paths"], place, "paths", mistakes).items()]
     for certificate in taken["certificates"]:
         place = Place(host, f"certificate {certificate['name']}")
-        certificate["copies"] = read_parts(COPY, certificate["copies"], place, "copies", mistakes)
+        certificate["copies"] = list(read_parts(COPY, certificate["copies"], place, "copies", mistakes).values())
     return taken

@@ -54,8 +54,8 @@ class Mistakes:
             self.found.append(mistake)
 
     def about(self, host: str, site: str, *places: str) -> bool:
-        """Whether one of these lines is reported already, so that what follows from it is not reported too."""
-        return any(mistake.host == host and mistake.site == site and mistake.field in places for mistake in self.found)
+        """Whether one of these lines, or a part of it, is reported already, so that what follows from it is not reported too."""
+        return any(mistake.host == host and mistake.site == site and {mistake.field, mistake.field.partition("[")[0]} & {*places} for mistake in self.found)
 
     def report(self) -> str:
         """All mistakes as one text for a person, in the order of hosts and sites."""

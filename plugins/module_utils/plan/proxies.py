@@ -10,6 +10,7 @@ from typing import Any
 from . import engines
 from .certificates import acme_settings, stored_name
 from .collection import House, Route
+from .contradictions import is_on
 from .engines import TITLES, Feature, Version
 from .model import Location, Opening, Passthrough, Plan, Proxy, ProxySite
 from .networks import pair
@@ -86,6 +87,10 @@ def add_proxy(plan: Plan, house: House, name: str, release: str, own: list[Route
     if found.get("sni_router_released") and not (split and engine == "caddy"):
         retired.append("sni_router")
     page = authority_page(plan, house, name)
+    for route in whole:
+        if page in route.site["hosts"]:
+            problem = f"the name belongs to site {route.site['name']} of {route.host} already"
+            house.mistakes.add(name, "", "exposure_local_ca.page", page, problem, f"a name of its own, such as ca.{page.partition('.')[2]}")
     plan.hosts[name].proxy = Proxy(engine, source, list(version), sites, acme, http3 and not split, passed, splitter, retired, page)
     plan.hosts[name].openings = [Opening(80, "tcp"), Opening(443, "tcp")] + ([Opening(443, "udp")] if http3 and not split else [])
     plan.names.update({host_name: name for route in whole for host_name in route.site["hosts"]})
@@ -157,10 +162,9 @@ def location(route: Route, house: House) -> Location:
 def passthrough(route: Route, house: House) -> Passthrough:
     site = route.site
     upstream = app_endpoint(route, house) if route.app else site["upstream"].partition("://")[2]
-    http = site["http_upstream"].partition("://")[2] or f"{upstream.rpartition(':')[0]}:80"
-    return Passthrough(
-        site["name"], site["hosts"], upstream, site["proxy_protocol"], "" if route.app and not site["http_upstream"] else http, site["http_paths"]
-    )
+    beside = is_on(upstream.rpartition(":")[0], house.addresses(route.proxy))  # port 80 is the proxy's there
+    http = site["http_upstream"].partition("://")[2] or ("" if route.app or beside else f"{upstream.rpartition(':')[0]}:80")
+    return Passthrough(site["name"], site["hosts"], upstream, site["proxy_protocol"], http, list(dict.fromkeys(site["http_paths"])))
 
 
 def app_endpoint(route: Route, house: House) -> str:

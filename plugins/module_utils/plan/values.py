@@ -70,7 +70,6 @@ path = matching(PATH, "it is not a path of a URL", "a path that begins with /, s
 image_tag = matching(TAG, "it is not an image tag", 'a fixed version in quotes, such as "2026.11.0"')
 image = matching(IMAGE, "it is not the name of an image", "the image without its tag, such as docker.io/traefik/whoami")
 time_zone = matching(ZONE, "it is not a time zone", "a name from the tz database, such as Europe/Paris")
-location = matching(LOCATION, "it is not a path that requests can be sorted by", "a path such as /someservice: letters, digits and . _ ~ - / only")
 user_name = matching(USER, "it is not the name of a user or group", "a name such as www-data")
 mode = matching(MODE, "a mode is not four digits in quotes", '"0640"')
 word = matching(WORD, "it is not a plain word of a command", "a command as a list of plain words, such as [docker, restart, registry]")
@@ -85,6 +84,16 @@ def file_path(value: object) -> str:
     if not FILE.match(name) or {".", ".."} & set(name.split("/")):
         raise Refused("it is not a plain absolute path", "a path such as /etc/ssl/home-ca.pem: letters, digits and . _ + - only")
     return name
+
+
+def location(value: object) -> str:
+    """A path that requests are sorted by. Proxies take `.`, `..` and empty parts out of a request before they look."""
+    example = "a path such as /someservice: letters, digits and . _ ~ - / only"
+    if not LOCATION.match(text(value)):
+        raise Refused("it is not a path that requests can be sorted by", example)
+    if {".", ".."} & set(str(value).split("/")) or "//" in str(value):
+        raise Refused("no request has such a path: proxies take . and .. and // out", example)
+    return str(value)
 
 
 def boolean(value: object) -> bool:

@@ -54,6 +54,7 @@ class Change:
     staged: Path | None = None
     switched: bool = False
     committed: bool = False
+    running: bool = False
     replaced: list[str] = field(default_factory=list)
     sockets: Counter[int] = field(default_factory=Counter)
 
@@ -177,7 +178,7 @@ class Transaction:
         tree, unit = change.tree, change.tree.unit
         if not unit:
             return
-        running = self.active(unit)
+        running = change.running = self.active(unit)
         for other in tree.replaces:
             if self.active(other):
                 self.step("replace")
@@ -228,7 +229,9 @@ class Transaction:
             if change.previous:
                 if resolved(change.root / "current") != change.previous:
                     link(change.root / "current", change.previous)
-                if change.switched:
+                if change.replaced and not change.running:
+                    said = self.make_room(change, change.previous)
+                elif change.switched:
                     said = self.serve_previous(change, change.previous)
             elif change.switched or change.committed:
                 said = self.serve_nothing(change)
@@ -255,6 +258,13 @@ class Transaction:
         link(live, change.root / "current")
         return f"The previous files of {change.root} are back, and {unit} serves them."
 
+    def make_room(self, change: Change, previous: Path) -> str:
+        """Another unit held the ports before, and is to have them again."""
+        trouble = self.systemctl("stop", change.tree.unit)
+        if resolved(Path(change.tree.live)):
+            link(Path(change.tree.live), previous)
+        return trouble or f"The previous files of {change.root} are back, and {change.tree.unit} is stopped, as before."
+
     def more_sockets(self, change: Change) -> bool:
         """Whether more sockets listen than before the switch, and do not close soon.
 
@@ -271,6 +281,11 @@ class Transaction:
         (change.root / "current").unlink(missing_ok=True)
         if not change.tree.unit:
             return ""
+        if change.running:  # with what a person has there besides
+            Path(change.tree.live).unlink(missing_ok=True)
+            self.step("reload without")
+            if not self.systemctl("reload-or-restart", change.tree.unit) and self.active(change.tree.unit):
+                return f"There is no earlier release of {change.root} to go back to: {change.tree.unit} serves what it served without one."
         self.step("stop")
         trouble = self.systemctl("stop", change.tree.unit)
         Path(change.tree.live).unlink(missing_ok=True)

@@ -92,7 +92,13 @@ def rendered(made: Plan, name: str, version: list[int] | None = None) -> str:
     proxy = proxy_of(made, name)
     passed = [asdict(site) for site in proxy.passthrough]
     return caddyfile(
-        [asdict(site) for site in proxy.sites], proxy.acme, version or proxy.version, passthrough=passed, splitter=proxy.splitter, http3=proxy.http3
+        [asdict(site) for site in proxy.sites],
+        proxy.acme,
+        version or proxy.version,
+        passthrough=passed,
+        splitter=proxy.splitter,
+        http3=proxy.http3,
+        authority_page=proxy.authority_page,
     )
 
 
@@ -104,7 +110,12 @@ INSIDE = {"next": "unix:/run/nginx/sockets/https.sock", "sockets": "/run/nginx/s
 def nginx_files(proxy: Mapping[str, Any], addresses: list[str] = ADDRESSES, resolvers: list[str] | None = None, **more: str) -> dict[str, str]:
     """The tree that the role writes for a proxy. `more`: options of the role without its name."""
     known: dict[str, Any] = {"addresses": addresses, "resolvers": ["192.168.1.1", "[fd00::1]"] if resolvers is None else resolvers}
-    given = {**known, **{name: proxy[name] for name in ("sites", "passthrough", "splitter", "http3", "version")}, **more}
+    given = {
+        **known,
+        "post_quantum": proxy["version"] >= [1, 26],
+        **{name: proxy[name] for name in ("sites", "passthrough", "splitter", "http3", "version", "authority_page")},
+        **more,
+    }
     variables = defaults("nginx") | {f"nginx_{name}": value for name, value in given.items()}
     files = {name: template("nginx", f"{name}.j2").render(variables) for name in ("http.conf", "tls.conf", "proxy.conf", "check.sh")}
     if proxy["splitter"]:
@@ -318,9 +329,13 @@ def acmes(good: bool) -> st.SearchStrategy[dict[str, Any]]:
 
 def inventories(good: bool, found: Mapping[str, Any], engine: str = "caddy") -> st.SearchStrategy[Inventory]:
     """One host that carries the proxy. A profile of ACME is left to those who can ask for it."""
+
+    def page(declared: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"local_ca": {"page": "ca.page.example"}} if any(site.get("tls") == "local" for site in declared) else {}
+
     lines: dict[str, Any] = {"certificates": CERTIFICATES, **({"proxy": engine, "certbot_source": "pypi"} if engine == "nginx" else {})}
     return st.builds(
-        lambda declared, acme, http3: host(sites=declared, acme=acme, found=found, **lines, **http3),
+        lambda declared, acme, http3: host(sites=declared, acme=acme, found=found, **lines, **page(declared), **http3),
         st.lists(sites(good), min_size=1, max_size=4, unique_by=lambda site: str(site.get("name"))),
         acmes(good),
         st.sampled_from([{}, {"http3": True}, {"http3": False}]) if engine == "nginx" else st.just({}),

@@ -42,7 +42,7 @@ class Nginx:
         shutil.copytree(brought, etc, symlinks=True, ignore=shutil.ignore_patterns("sites-*"))
         for name in ("conf.d", "sites-enabled", "modules-enabled", "exposure"):
             (etc / name).mkdir(exist_ok=True)
-        for name in ("bin", "run/nginx/sockets", "var/log/nginx", "store/any", "tmp"):
+        for name in ("bin", "var/log/nginx", "store/any", "tmp"):
             (self.folder / name).mkdir(parents=True)
         (etc / "nginx.conf").write_text(self.moved((etc / "nginx.conf").read_text()))
         shutil.copy(ROLES / "nginx/files/include-http.conf", etc / "conf.d/exposure.conf")

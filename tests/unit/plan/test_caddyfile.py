@@ -40,7 +40,7 @@ def hold_the_shape(it: Plan) -> None:
     plain = {**proxy.acme, **{key: "https://a" if key == "directory" else "plain" for key in ("email", "directory", "ca_root", "profile") if proxy.acme[key]}}
     passed = [benign_passthrough(site, number) for number, site in enumerate(proxy.passthrough)]
     sites = [benign(site, number) for number, site in enumerate(proxy.sites)]
-    wanted = caddyfile(sites, plain, proxy.version, passthrough=passed, splitter=proxy.splitter, http3=proxy.http3)
+    wanted = caddyfile(sites, plain, proxy.version, passthrough=passed, splitter=proxy.splitter, http3=proxy.http3, authority_page=proxy.authority_page)
     text = rendered(it, "home")
     assert [shape(line) for line in text.split("\n")] == [shape(line) for line in wanted.split("\n")]
     assert text.splitlines() == text.split("\n")[:-1], "no letter but the line feed ends a line"

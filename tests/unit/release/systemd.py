@@ -97,7 +97,12 @@ class Systemd:
             case ["systemctl", "start", unit]:
                 return (0, "") if self.state(unit)["active"] else self.start(unit)
             case ["systemctl", "stop", unit]:
+                if "not stoppable" in self.loaded(unit):
+                    return 1, f"Job for {unit} failed: it does not stop"
                 self.become(unit, False, "")
+                return 0, ""
+            case ["systemctl", "disable", unit]:
+                (self.folder / f"{unit}.disabled").touch()
                 return 0, ""
             case ["systemctl", "restart", unit]:
                 return self.start(unit)
@@ -113,13 +118,13 @@ class Systemd:
         live = self.live(unit)
         live.unlink(missing_ok=True)
         live.symlink_to(self.root(unit) / "current")
-        text = self.read(live)
-        works = bool(text) and "not loadable" not in text
+        text = self.own(unit) + self.read(live)
+        works = bool(text) and "not loadable" not in text and not self.taken(unit, text)
         self.become(unit, works, text if works else "")
         return (0, "") if works else (1, f"Job for {unit} failed")
 
     def reload(self, unit: str) -> tuple[int, str]:
-        text = self.read(self.live(unit))
+        text = self.own(unit) + self.read(self.live(unit))
         leaked = self.state(unit)["leaked"]
         if not text or "not loadable" in text or "not reloadable" in text:
             if "leaky" in text:
@@ -127,6 +132,17 @@ class Systemd:
             return 1, f"Job for {unit} failed: reload refused"
         self.become(unit, True, text, leaked)
         return 0, ""
+
+    def own(self, unit: str) -> str:
+        """What a person has the unit serve besides."""
+        path = self.folder / f"{unit}.own"
+        return path.read_text() if path.exists() else ""
+
+    def taken(self, unit: str, text: str) -> bool:
+        """Whether another unit holds a port of this configuration."""
+        wanted = set(re.findall(r"listen (\d+)", text))
+        others = [path.stem for path in self.folder.glob("*.state") if path.stem != unit]
+        return any(wanted & set(re.findall(r"listen (\d+)", self.loaded(other))) for other in others)
 
     def listening(self) -> list[int]:
         states = [self.state(path.stem) for path in self.folder.glob("*.state")]

@@ -273,6 +273,72 @@ def test_a_failed_first_release_leaves_nothing_running_and_nothing_for_a_boot(ho
     assert host.loaded() == "listen 80\none\n"
 
 
+# One unit in the place of another
+
+
+def beside_another(host: Systemd, text: str = "old") -> Tree:
+    """A unit `other` that serves port 80, and the tree that is to take its place."""
+    release(host, host.tree(text, "other"))
+    return host.tree("new", replaces=("other",))
+
+
+def test_a_unit_takes_the_place_of_another_which_a_boot_does_not_start_any_more(host: Systemd) -> None:
+    release(host, beside_another(host))
+    assert host.loaded() == "listen 80\nnew\n" and host.loaded("other") == ""
+    assert (host.folder / "other.disabled").exists()
+    commands = host.changing_commands()
+    assert commands.index("systemctl stop other") < commands.index("systemctl start web") < commands.index("systemctl disable other")
+
+
+@pytest.mark.parametrize("trouble", ["not loadable", "deaf"])
+def test_a_unit_that_made_room_serves_again_where_the_new_one_does_not(host: Systemd, trouble: str) -> None:
+    tree = beside_another(host)
+    with pytest.raises(Failure, match=r"(?s)web is stopped\..*other serves again"):
+        release(host, replace(tree, files=(File("main.conf", f"listen 80\n{trouble}\n".encode()),)))
+    assert host.loaded() == "" and host.loaded("other") == "listen 80\nold\n"
+    assert not (host.folder / "other.disabled").exists() and host.files() == {}
+
+
+def test_files_that_do_not_validate_do_not_stop_the_other_unit(host: Systemd) -> None:
+    tree = beside_another(host)
+    with pytest.raises(Failure, match="refused by"):
+        release(host, replace(tree, files=(File("main.conf", b"listen 80\nnot valid\n"),)))
+    assert "systemctl stop other" not in host.commands() and host.loaded("other") == "listen 80\nold\n"
+
+
+def test_a_unit_that_does_not_stop_is_named_and_the_new_one_never_starts(host: Systemd) -> None:
+    tree = beside_another(host, "not stoppable")
+    with pytest.raises(Failure, match="other has to make room for web, and does not stop"):
+        release(host, tree)
+    assert "systemctl start web" not in host.commands() and host.loaded("other")
+
+
+def test_a_unit_with_an_earlier_release_of_its_own_gives_the_ports_back_too(host: Systemd) -> None:
+    release(host, host.tree("earlier"))
+    host.run(["systemctl", "stop", "web"])
+    tree = beside_another(host)
+    with pytest.raises(Failure, match=r"(?s)web is stopped, as before\..*other serves again"):
+        release(host, replace(tree, files=(File("main.conf", b"listen 80\ndeaf\n"),)))
+    assert host.loaded() == "" and host.loaded("other") == "listen 80\nold\n"
+    assert host.files() == {"main.conf": "listen 80\nearlier\n"}
+
+
+def test_a_unit_that_is_not_running_is_neither_stopped_nor_started_nor_disabled(host: Systemd) -> None:
+    tree = beside_another(host)
+    host.run(["systemctl", "stop", "other"])
+    seen = len(host.changing_commands())
+    release(host, tree)
+    assert not [command for command in host.changing_commands()[seen:] if command.endswith(" other")]
+
+
+def test_what_a_person_has_the_unit_serve_besides_is_served_on_when_a_first_release_fails(host: Systemd) -> None:
+    (host.folder / "web.own").write_text("listen 8080\n")
+    host.start("web")
+    with pytest.raises(Failure, match="web serves what it served without one"):
+        release(host, host.tree("deaf"))
+    assert host.loaded() == "listen 8080\n" and host.files() == {}
+
+
 def test_the_owner_is_told_when_not_even_the_previous_release_runs(host: Systemd) -> None:
     release(host, host.tree("one"))
     conf = host.root("web") / "current" / "main.conf"
