@@ -37,6 +37,8 @@ def check(identifier: str, asker: Asker, ask: lookup.Ask) -> list[Problem]:
         answer = ask(place, "CAA")
         if answer.state == lookup.FOUND:
             return judged(identifier, place, answer.records, asker)
+        if start == len(labels) - 1:
+            break  # a top level domain that gives no answer is this server's trouble, not the CA's
         if answer.state == lookup.SERVFAIL:
             return [
                 Problem(

@@ -48,8 +48,8 @@ alias CNAME other
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lookup]:
-    zones = {".": "@ NS ns.\nns A 127.0.0.1", "casa.example.": ZONE}
-    with serving(tmp_path_factory.mktemp("names") / "nsd", zones, ("broken.example.",)) as port:
+    zones = {".": "@ NS ns.\nns A 127.0.0.1", "casa.example.": ZONE, "casa.bad.": "@ NS ns\nns A 127.0.0.1"}
+    with serving(tmp_path_factory.mktemp("names") / "nsd", zones, ("broken.example.", "bad.")) as port:
         yield Lookup(["127.0.0.1"], port, 2)
 
 
@@ -88,6 +88,11 @@ def test_a_critical_record_that_cas_do_not_know_is_told(asked: Lookup, name: str
 
 def test_name_servers_that_fail_on_caa_are_an_error_because_cas_refuse_then(asked: Lookup) -> None:
     assert kinds(asked, "home.broken.example") == ["error caa-servfail"]
+
+
+def test_a_top_level_domain_that_fails_here_says_nothing_of_what_the_ca_meets(asked: Lookup) -> None:
+    assert kinds(asked, "home.casa.bad") == []
+    assert kinds(asked, "home.other.bad") == ["error caa-servfail"]
 
 
 def test_the_sentence_says_which_record_to_add(asked: Lookup) -> None:
