@@ -19,7 +19,11 @@ ns A 127.0.0.1
 free A 127.0.0.1
 named CAA 0 issue "letsencrypt.org"
 a.b.named A 127.0.0.1
-odd-case TYPE257 \\# 22 000549535355454c657473456e63727970742e6f7267
+odd-case TYPE257 \\# 22 000549535355456c657473656e63727970742e6f7267
+capitals CAA 0 issue "LetsEncrypt.org"
+end CAA 0 issue "letsencrypt.org;"
+ends CAA 0 issue "letsencrypt.org; cansign=yes;"
+mail CAA 128 issuemail ";"
 other CAA 0 issue "pki.goog"
 sub.other A 127.0.0.1
 own.other CAA 0 issue "letsencrypt.org"
@@ -60,13 +64,31 @@ def kinds(asked: Lookup, name: str, challenge: str = "http-01", account: str = "
 
 @pytest.mark.parametrize(
     "name",
-    ["free", "named", "a.b.named", "odd-case", "own.other", "both", "iodef", "*.wild", "*.named", "nowild", "onlywild", "methods", "unknown", "harmless"],
+    [
+        "free",
+        "named",
+        "a.b.named",
+        "odd-case",
+        "own.other",
+        "both",
+        "iodef",
+        "*.wild",
+        "*.named",
+        "nowild",
+        "onlywild",
+        "methods",
+        "unknown",
+        "harmless",
+        "end",
+    ],
 )
 def test_a_ca_that_is_admitted_meets_no_problem(asked: Lookup, name: str) -> None:
     assert kinds(asked, f"{name}.casa.example") == []
 
 
-@pytest.mark.parametrize("name", ["other", "sub.other", "nobody", "wild", "*.other", "*.nowild", "*.onlywild", "method", "malformed", "twice", "alias"])
+@pytest.mark.parametrize(
+    "name", ["other", "sub.other", "nobody", "wild", "*.other", "*.nowild", "*.onlywild", "method", "malformed", "twice", "alias", "capitals", "ends"]
+)
 def test_a_ca_that_is_not_admitted_is_told(asked: Lookup, name: str) -> None:
     assert kinds(asked, f"{name}.casa.example") == ["error caa"]
 
@@ -81,7 +103,7 @@ def test_the_account_that_a_record_admits_is_respected(asked: Lookup) -> None:
     assert kinds(asked, "account.casa.example") == ["warning caa-account"]
 
 
-@pytest.mark.parametrize("name", ["critical", "slip"])
+@pytest.mark.parametrize("name", ["critical", "slip", "mail"])
 def test_a_critical_record_that_cas_do_not_know_is_told(asked: Lookup, name: str) -> None:
     assert kinds(asked, f"{name}.casa.example") == ["error caa-critical"]
 
@@ -105,7 +127,7 @@ def test_the_sentence_says_which_record_to_add(asked: Lookup) -> None:
 
 def test_a_ca_goes_by_the_names_that_its_directory_tells_else_by_those_known() -> None:
     assert authorities.identities("https://acme-v02.api.letsencrypt.org/directory") == ("letsencrypt.org",)
-    assert authorities.identities("https://acme-v02.api.letsencrypt.org/directory", ("Example.net",)) == ("example.net",)
+    assert authorities.identities("https://acme-v02.api.letsencrypt.org/directory", ("example.net",)) == ("example.net",)
     assert authorities.identities("https://acme.isp.example:14000/dir") == authorities.identities("[") == ()
     assert "sectigo.com" in authorities.identities("https://acme.zerossl.com/v2/DV90")
 
