@@ -38,4 +38,4 @@ def has_limits(directory: str) -> bool:
 
 def identities(directory: str, told: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The names of the CA in CAA records: as its directory tells them, else as known; none where nobody knows."""
-    return tuple(name.lower().rstrip(".") for name in told) or IDENTITIES.get(host(directory), ())
+    return told or IDENTITIES.get(host(directory), ())

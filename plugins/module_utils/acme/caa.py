@@ -11,7 +11,9 @@ from typing import Any
 from . import lookup
 from .problem import WARNING, Problem, printable
 
-UNDERSTOOD = frozenset({"issue", "issuewild", "iodef", "issuemail", "issuevmc", "contactemail", "contactphone"})
+UNDERSTOOD = frozenset({"issue", "issuewild", "iodef"})
+"""What Let's Encrypt's CA knows (va/caa.go of letsencrypt/boulder): any other tag that is marked critical makes it refuse."""
+
 CRITICAL = 128 | 1
 """The flag is 128. Let's Encrypt takes 1 for it as well, a common slip."""
 
@@ -37,6 +39,8 @@ def check(identifier: str, asker: Asker, ask: lookup.Ask) -> list[Problem]:
         answer = ask(place, "CAA")
         if answer.state == lookup.FOUND:
             return judged(identifier, place, answer.records, asker)
+        if start == len(labels) - 1:
+            break  # a top level domain that gives no answer is this server's trouble, not the CA's
         if answer.state == lookup.SERVFAIL:
             return [
                 Problem(
@@ -87,10 +91,12 @@ def judged(identifier: str, place: str, records: tuple[Any, ...], asker: Asker) 
 def admits(value: str, asker: Asker) -> str:
     """'' where a value lets the CA issue, else what is against it: issuer, account, method."""
     issuer, *rest = (part.strip(" \t") for part in value.split(";"))
-    if issuer.lower().rstrip(".") not in asker.identities:
-        return "issuer"
+    if issuer not in asker.identities:
+        return "issuer"  # to the letter, capitals too, as Let's Encrypt compares
+    if rest == [""]:
+        return ""
     parameters: dict[str, str] = {}
-    for part in filter(None, rest):
+    for part in rest:
         found = PARAMETER.fullmatch(part)
         if not found or found[1].lower() in parameters:
             return "issuer"  # not as RFC 8659 writes it: a CA takes such a value for one that admits nobody

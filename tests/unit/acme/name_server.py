@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -50,11 +51,14 @@ def libraries() -> str:
 
 
 def free_port() -> int:
-    """A port that nobody uses for UDP or TCP at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody uses, neither for UDP nor TCP, and that no outgoing connection is given meanwhile."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                probe = stack.enter_context(socket.socket(socket.AF_INET, kind))
+                probe.bind(("0.0.0.0", port))
+            return port
+    raise AssertionError("no free port")
 
 
 @contextlib.contextmanager

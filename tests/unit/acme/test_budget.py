@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from multiprocessing import get_context
+import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plugins.module_utils.acme.budget import HOUR, WEEK, Budget, Verdict
+from plugins.module_utils.acme.ledger import Order
 
 PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
@@ -230,19 +231,15 @@ def test_a_power_loss_while_writing_leaves_the_old_file(runs: Runs, monkeypatch:
     assert {path.name for path in runs.path.parent.iterdir()} == {"budget.json", "budget.json.lock"}
 
 
-def fail_often(path: str) -> None:
-    for _ in range(20):
-        Budget(Path(path)).failed(OWN, NAMES, "http-01", "no")
-
-
-def test_failures_of_two_runs_at_once_are_all_remembered(runs: Runs) -> None:
-    context = get_context("spawn")
-    others = [context.Process(target=fail_often, args=(str(runs.path),)) for _ in range(2)]
-    for other in others:
+def test_runs_at_the_same_time_wait_for_each_other(runs: Runs) -> None:
+    other = threading.Thread(target=runs.fail)
+    with runs.budget().ledger.opened(runs.now) as orders:
         other.start()
-    for other in others:
-        other.join()
-    assert len(json.loads(runs.path.read_text())["orders"]) == 40
+        other.join(0.3)
+        assert other.is_alive()
+        orders.append(Order(PRODUCTION, tuple(NAMES), "http-01", runs.now, False, "no", 0.0))
+    other.join()
+    assert runs.wait() == 1, "both failures are remembered"
 
 
 SETS = st.sampled_from([["a.example"], ["b.example"], ["a.example", "b.example"], ["a.example", "b.example", "c.example"]])

@@ -19,7 +19,11 @@ ns A 127.0.0.1
 free A 127.0.0.1
 named CAA 0 issue "letsencrypt.org"
 a.b.named A 127.0.0.1
-odd-case TYPE257 \\# 22 000549535355454c657473456e63727970742e6f7267
+odd-case TYPE257 \\# 22 000549535355456c657473656e63727970742e6f7267
+capitals CAA 0 issue "LetsEncrypt.org"
+end CAA 0 issue "letsencrypt.org;"
+ends CAA 0 issue "letsencrypt.org; cansign=yes;"
+mail CAA 128 issuemail ";"
 other CAA 0 issue "pki.goog"
 sub.other A 127.0.0.1
 own.other CAA 0 issue "letsencrypt.org"
@@ -37,7 +41,7 @@ methods CAA 0 issue "letsencrypt.org ;validationmethods=dns-01,http-01"
 account CAA 0 issue "letsencrypt.org; accounturi={ACCOUNT}"
 unknown CAA 0 issue "letsencrypt.org; cansign=yes"
 malformed CAA 0 issue "letsencrypt.org; what is this"
-twice CAA 0 issue "letsencrypt.org; validationmethods=http-01; validationmethods=dns-01"
+twice CAA 0 issue "letsencrypt.org; validationmethods=dns-01; validationmethods=http-01"
 critical CAA 128 tbs "Unknown"
 critical CAA 0 issue "letsencrypt.org"
 slip CAA 1 tbs "Unknown"
@@ -48,8 +52,8 @@ alias CNAME other
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lookup]:
-    zones = {".": "@ NS ns.\nns A 127.0.0.1", "casa.example.": ZONE}
-    with serving(tmp_path_factory.mktemp("names") / "nsd", zones, ("broken.example.",)) as port:
+    zones = {".": "@ NS ns.\nns A 127.0.0.1", "casa.example.": ZONE, "casa.bad.": "@ NS ns\nns A 127.0.0.1"}
+    with serving(tmp_path_factory.mktemp("names") / "nsd", zones, ("broken.example.", "bad.")) as port:
         yield Lookup(["127.0.0.1"], port, 2)
 
 
@@ -60,13 +64,31 @@ def kinds(asked: Lookup, name: str, challenge: str = "http-01", account: str = "
 
 @pytest.mark.parametrize(
     "name",
-    ["free", "named", "a.b.named", "odd-case", "own.other", "both", "iodef", "*.wild", "*.named", "nowild", "onlywild", "methods", "unknown", "harmless"],
+    [
+        "free",
+        "named",
+        "a.b.named",
+        "odd-case",
+        "own.other",
+        "both",
+        "iodef",
+        "*.wild",
+        "*.named",
+        "nowild",
+        "onlywild",
+        "methods",
+        "unknown",
+        "harmless",
+        "end",
+    ],
 )
 def test_a_ca_that_is_admitted_meets_no_problem(asked: Lookup, name: str) -> None:
     assert kinds(asked, f"{name}.casa.example") == []
 
 
-@pytest.mark.parametrize("name", ["other", "sub.other", "nobody", "wild", "*.other", "*.nowild", "*.onlywild", "method", "malformed", "twice", "alias"])
+@pytest.mark.parametrize(
+    "name", ["other", "sub.other", "nobody", "wild", "*.other", "*.nowild", "*.onlywild", "method", "malformed", "twice", "alias", "capitals", "ends"]
+)
 def test_a_ca_that_is_not_admitted_is_told(asked: Lookup, name: str) -> None:
     assert kinds(asked, f"{name}.casa.example") == ["error caa"]
 
@@ -81,13 +103,18 @@ def test_the_account_that_a_record_admits_is_respected(asked: Lookup) -> None:
     assert kinds(asked, "account.casa.example") == ["warning caa-account"]
 
 
-@pytest.mark.parametrize("name", ["critical", "slip"])
+@pytest.mark.parametrize("name", ["critical", "slip", "mail"])
 def test_a_critical_record_that_cas_do_not_know_is_told(asked: Lookup, name: str) -> None:
     assert kinds(asked, f"{name}.casa.example") == ["error caa-critical"]
 
 
 def test_name_servers_that_fail_on_caa_are_an_error_because_cas_refuse_then(asked: Lookup) -> None:
     assert kinds(asked, "home.broken.example") == ["error caa-servfail"]
+
+
+def test_a_top_level_domain_that_fails_here_says_nothing_of_what_the_ca_meets(asked: Lookup) -> None:
+    assert kinds(asked, "home.casa.bad") == []
+    assert kinds(asked, "home.other.bad") == ["error caa-servfail"]
 
 
 def test_the_sentence_says_which_record_to_add(asked: Lookup) -> None:
@@ -100,7 +127,7 @@ def test_the_sentence_says_which_record_to_add(asked: Lookup) -> None:
 
 def test_a_ca_goes_by_the_names_that_its_directory_tells_else_by_those_known() -> None:
     assert authorities.identities("https://acme-v02.api.letsencrypt.org/directory") == ("letsencrypt.org",)
-    assert authorities.identities("https://acme-v02.api.letsencrypt.org/directory", ("Example.net",)) == ("example.net",)
+    assert authorities.identities("https://acme-v02.api.letsencrypt.org/directory", ("example.net",)) == ("example.net",)
     assert authorities.identities("https://acme.isp.example:14000/dir") == authorities.identities("[") == ()
     assert "sectigo.com" in authorities.identities("https://acme.zerossl.com/v2/DV90")
 

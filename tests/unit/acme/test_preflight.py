@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from plugins.module_utils.acme.lookup import Lookup
 from plugins.module_utils.acme.preflight import Settings, check
 from plugins.module_utils.acme.problem import Problem
 
@@ -42,6 +43,7 @@ mixed A 10.0.0.1
 empty TXT "nothing"
 locked A 127.0.0.1
 locked CAA 0 issue "pki.goog"
+alias CNAME elsewhere.example.
 _acme-challenge.moved CNAME x.elsewhere.example.
 _acme-challenge.lost CNAME x.nowhere.test.
 """
@@ -53,7 +55,7 @@ Handler = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 @pytest.fixture(scope="module")
 def dns_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    zones = {".": ROOT, "casa.example.": ZONE, "elsewhere.example.": "@ NS ns\nns A 127.0.0.1"}
+    zones = {".": ROOT, "casa.example.": ZONE, "elsewhere.example.": "@ NS ns\nns A 127.0.0.1", "test.": "@ NS ns.casa.example."}
     with serving(tmp_path_factory.mktemp("names") / "nsd", zones, ("broken.example.",)) as port:
         yield port
 
@@ -237,6 +239,15 @@ def test_a_router_that_refuses_its_own_network_is_only_a_warning(home: Home, mon
     assert "Connection refused" in problem.seen and "the CA may still reach it" in problem.seen
 
 
+def test_a_foreign_address_that_gives_the_challenge_s_file_leads_home_through_a_proxy(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plugins.module_utils.acme.addresses.on_this_machine", lambda _: False)
+    own = ["203.0.113.7"]
+    with home.serving():
+        assert home.check("home.casa.example", own=own, allow_private=True) == []
+        assert home.kinds("home.casa.example", own=own) == ["error private-address home"], "a private address proves nothing"
+    assert home.kinds("home.casa.example", own=own, allow_private=True) == ["error wrong-a home"]
+
+
 def test_one_of_two_addresses_that_leads_to_another_server_is_found(home: Home) -> None:
     def fritz(request: http.server.BaseHTTPRequestHandler) -> None:
         request.server_version, request.sys_version = "FRITZ!Box\x1b[2J UI", ""
@@ -351,6 +362,10 @@ def test_a_wildcard_needs_dns_01(home: Home) -> None:
 )
 def test_for_dns_01_the_zone_must_be_served_and_caa_admit_the_ca(home: Home, name: str, found: list[str]) -> None:
     assert home.kinds(name, challenge="dns-01") == found
+
+
+def test_an_alias_to_the_top_of_another_zone_is_still_in_its_own(home: Home) -> None:
+    assert Lookup(["127.0.0.1"], home.dns_port, 2).zone_of("alias.casa.example") == "casa.example"
 
 
 def test_only_certificates_of_a_ca_are_looked_at(home: Home) -> None:

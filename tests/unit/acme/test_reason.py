@@ -1,5 +1,6 @@
-"""What certbot 4.0 printed, recorded: against a real Pebble (pebble_*, eab_required, wrong_answer, not_found), without any CA, and (boulder_*) against
-a Pebble whose answers were replaced on the way by the words that Let's Encrypt's own CA, Boulder, uses. Names and paths were made neutral."""
+"""What certbot 4.0 printed, recorded: against a real Pebble (pebble_*, eab_*, wrong_answer, not_found, success), with no CA at all, and (boulder_*) against
+a Pebble whose answers were replaced on the way. certbot's part of those is recorded; the CA's words in them were written after the messages of
+Let's Encrypt's CA (letsencrypt/boulder), not received from it. Names and paths were made neutral."""
 
 from __future__ import annotations
 
