@@ -13,6 +13,7 @@ import jinja2
 import yaml
 from hypothesis import strategies as st
 
+from plugins.action.release import STYLE
 from plugins.filter.caddyfile import FilterModule as caddyfile_filters
 from plugins.filter.nginx import FilterModule as nginx_filters
 from plugins.filter.nginx import is_name
@@ -54,13 +55,9 @@ def places(apps: Mapping[str, Any] | None = None, **hosts: Inventory) -> set[tup
     return {(mistake.host, mistake.site, mistake.field) for mistake in mistakes(apps, **hosts)}
 
 
-STYLE: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
-"""As plugins/action/release.py reads a template."""
-
-
 @cache
 def template(role: str, name: str) -> jinja2.Template:
-    """A template of a role, read as Ansible reads it."""
+    """A template of a role, read as the action `release` has Ansible read it."""
     environment = jinja2.Environment(**STYLE, undefined=jinja2.StrictUndefined)
     for filters in (caddyfile_filters, nginx_filters):
         environment.filters |= {f"homeserver.exposure.{key}": value for key, value in filters().filters().items()}
