@@ -21,7 +21,9 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         variables = task_vars or {}
         trees = [self.rendered(tree, variables) for tree in self._task.args.get("trees", [])]
-        return self._execute_module(module_name="homeserver.exposure.release", module_args={"trees": trees}, task_vars=variables)
+        # Secrets travel apart from the trees: a module writes its arguments into the system's log, all but those that are secret as a whole.
+        secrets = {f"{tree['root']}/{file['path']}": file.pop("content") for tree in trees for file in tree["files"] if file.get("secret")}
+        return self._execute_module(module_name="homeserver.exposure.release", module_args={"trees": trees, "secrets": secrets}, task_vars=variables)
 
     def rendered(self, tree: dict[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         return {**tree, "files": [self.rendered_file(file, variables) for file in tree.get("files", [])]}
@@ -36,6 +38,4 @@ class ActionModule(ActionBase):
             source = self._find_needle("templates", name)
             templar = self._templar.copy_with_new_env(searchpath=[str(Path(source).parent)], available_variables={**variables, **extra})
             given["content"] = templar.template(trust_as_template(Path(source).read_text(encoding="utf-8")), escape_backslashes=False, overrides=STYLE)
-        if given.get("secret"):
-            given["secret_content"] = given.pop("content")
         return given

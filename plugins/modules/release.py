@@ -86,9 +86,6 @@ options:
             description: Whether the content is to be hidden from diffs and logs.
             type: bool
             default: false
-          secret_content:
-            description: Set by the action for a secret file.
-            type: str
           mode:
             description: Permission bits, as four octal digits. Without it V(0600) for a secret, else V(0644).
             type: str
@@ -100,6 +97,10 @@ options:
             description: Group of the file.
             type: str
             default: root
+  secrets:
+    description: Contents of secret files, by their path. Set by the action plugin, which takes them out of O(trees).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -135,7 +136,6 @@ FILE = {
     "vars": {"type": "dict", "default": {}},
     "content": {"type": "str"},
     "secret": {"type": "bool", "default": False, "no_log": False},
-    "secret_content": {"type": "str", "no_log": True},
     "mode": {"type": "str"},
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
@@ -153,8 +153,8 @@ TREE = {
 }
 
 
-def file_of(given: dict) -> File:
-    content = given["secret_content"] if given["secret"] else given["content"]
+def file_of(root: str, given: dict, secrets: dict) -> File:
+    content = secrets.get(f"{root}/{given['path']}") if given["secret"] else given["content"]
     return File(
         given["path"],
         (content or "").encode(),
@@ -165,10 +165,10 @@ def file_of(given: dict) -> File:
     )
 
 
-def tree_of(given: dict) -> Tree:
+def tree_of(given: dict, secrets: dict) -> Tree:
     return Tree(
         given["root"],
-        tuple(file_of(file) for file in given["files"]),
+        tuple(file_of(given["root"], file, secrets) for file in given["files"]),
         given["live"] or "",
         tuple(given["validate"]),
         given["unit"] or "",
@@ -179,10 +179,11 @@ def tree_of(given: dict) -> Tree:
 
 
 def main() -> None:
-    module = AnsibleModule({"trees": {"type": "list", "elements": "dict", "required": True, "options": TREE}}, supports_check_mode=True, no_log=True)
+    arguments = {"trees": {"type": "list", "elements": "dict", "required": True, "options": TREE}, "secrets": {"type": "dict", "default": {}, "no_log": True}}
+    module = AnsibleModule(arguments, supports_check_mode=True)
     transaction = Transaction(Machine())
     try:
-        trees = [tree_of(tree) for tree in module.params["trees"]]
+        trees = [tree_of(tree, module.params["secrets"]) for tree in module.params["trees"]]
         changes = transaction.look(trees) if module.check_mode else transaction.carry_out(trees)
     except (Failure, ValueError) as failure:
         module.fail_json(msg=str(failure))

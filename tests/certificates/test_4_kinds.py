@@ -49,7 +49,11 @@ def test_one_whose_key_is_another_s_or_whose_name_is_another_is_refused_before_a
     before = serial("who.casa.example"), host("home").run("readlink /etc/exposure/nginx/current /etc/exposure/certificates/*").stdout
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    wrong_key = own(tmp_path / "one", served([OWN], start=datetime.now(UTC) - timedelta(hours=1), life=timedelta(days=90))[0], served([OWN], start=datetime.now(UTC) - timedelta(hours=1), life=timedelta(days=90))[1])
+    wrong_key = own(
+        tmp_path / "one",
+        served([OWN], start=datetime.now(UTC) - timedelta(hours=1), life=timedelta(days=90))[0],
+        served([OWN], start=datetime.now(UTC) - timedelta(hours=1), life=timedelta(days=90))[1],
+    )
     assert wrong_key.code != 0 and "key" in wrong_key.output and "mine" in wrong_key.output
     assert (serial("who.casa.example"), host("home").run("readlink /etc/exposure/nginx/current /etc/exposure/certificates/*").stdout) == before
 
