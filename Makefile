@@ -49,8 +49,9 @@ unit: setup  ## What can be told without a machine
 	@apt-get -q update >/dev/null
 	pytest tests/unit tests/integration --junit-xml=.cache/unit.xml
 
-scenario: setup  ## The whole path on the internet in a box
-	molecule test -s caddy
+scenario: setup  ## The whole path on the internet in a box, with one engine and then the other
+	molecule test -s caddy --destroy never
+	molecule test -s nginx
 
 coverage-of-needs: setup  ## Which requirement is proven by which test
 	@python tests/coverage_of_needs.py

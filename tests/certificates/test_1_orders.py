@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,15 +43,16 @@ def others_are_served_all_the_time() -> Iterator[None]:
 @pytest.mark.proves("B09", "R30")
 def test_an_authority_that_does_not_answer_is_named_and_the_next_run_completes(tmp_path: Path) -> None:
     host("router").run("nft insert rule inet router forward tcp dport 14000 reject")
-    run = order(tmp_path, "down.bench")
+    name = f"down{secrets.token_hex(3)}.bench"
+    run = order(tmp_path, name)
     host("router").run("nft delete rule inet router forward handle $(nft -a list chain inet router forward | sed -n 's/.*14000 reject.* # handle //p')")
     assert run.code != 0
     assert "does not answer" in run.output and "Nothing was ordered" in run.output
-    seen = host("phone").run("openssl s_client -connect down.bench.casa.example:443 -servername down.bench.casa.example </dev/null 2>/dev/null").stdout
+    seen = host("phone").run(f"openssl s_client -connect {name}.casa.example:443 -servername {name}.casa.example </dev/null 2>/dev/null").stdout
     assert "homeserver.exposure placeholder" in seen
-    again = order(tmp_path, "down.bench")
+    again = order(tmp_path, name)
     assert again.code == 0, again.output
-    assert reachable("down.bench.casa.example")
+    assert reachable(f"{name}.casa.example")
 
 
 @pytest.mark.proves("B09")
@@ -106,10 +108,11 @@ def test_an_order_that_the_authority_refuses_says_so_and_is_not_repeated_before_
 
 @pytest.mark.proves("B09")
 def test_a_first_order_is_rehearsed_where_a_rehearsal_is_declared(tmp_path: Path) -> None:
-    run = order(tmp_path, "staged.bench", acme={"rehearsal": AUTHORITY.format(14001)})
+    name = f"staged{secrets.token_hex(3)}.bench"
+    run = order(tmp_path, name, acme={"rehearsal": AUTHORITY.format(14001)})
     assert run.code == 0, run.output
-    assert "staged.bench" in host("isp").run("journalctl -u pebble-brief -o cat | grep -i staged.bench | head -3").stdout
-    assert reachable("staged.bench.casa.example")
+    assert name in host("isp").run(f"journalctl -u pebble-brief -o cat | grep -i {name} | head -3").stdout
+    assert reachable(f"{name}.casa.example")
 
 
 @pytest.mark.proves("R41")
