@@ -40,7 +40,7 @@ def switch(engine: str, folder: Path) -> tuple[Run, dict[str, Any]]:
     def chosen(variables: dict[str, Any]) -> None:
         variables.update(exposure_proxy=engine, exposure_http3=None)
 
-    watch = subprocess.Popen(["docker", "exec", "-i", "phone", "python3", "-c", WATCH, "home.casa.example", "45"], stdout=subprocess.PIPE, text=True)
+    watch = subprocess.Popen(["docker", "exec", "-i", "phone", "python3", "-c", WATCH, "who.casa.example", "45"], stdout=subprocess.PIPE, text=True)
     run = playbook("site", "--tags", "proxy", inventory=inventory_with(folder, home=chosen))
     seen = json.loads(watch.communicate(timeout=120)[0])
     return run, seen

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,8 +36,9 @@ SITES: list[dict[str, Any]] = [
 @pytest.fixture(scope="module", params=["nginx", "caddy"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     chain, key = served(["back.lan"])
-    leaf = chain.split(b"-----END CERTIFICATE-----\n")
-    for name, path, content in (("laptop", "/root/back.key", key), ("laptop", "/root/back.pem", chain), ("home", "/etc/ssl/back.pem", leaf[1] + b"-----END CERTIFICATE-----\n")):
+    end = b"-----END CERTIFICATE-----\n"
+    issuer = chain.split(end)[1] + end
+    for name, path, content in (("laptop", "/root/back.key", key), ("laptop", "/root/back.pem", chain), ("home", "/etc/ssl/back.pem", issuer)):
         subprocess.run(["docker", "exec", "-i", name, "sh", "-c", f"cat > {path}; chmod 644 {path}"], input=content, check=True)
     host("laptop").run("systemctl stop back; systemd-run -q --unit=back --collect openssl s_server -accept 9443 -key /root/back.key -cert /root/back.pem -www")
 
