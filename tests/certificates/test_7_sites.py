@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.bed import curl, host, inventory_with, playbook, reachable, whoami, with_sites
-from tests.unit.certificates.authority import served
+from tests.unit.certificates.authority import ROOT, served
 
 BACK = "192.168.77.20:9443"
 SITES: list[dict[str, Any]] = [
@@ -35,10 +36,8 @@ SITES: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module", params=["nginx", "caddy"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    chain, key = served(["back.lan"])
-    end = b"-----END CERTIFICATE-----\n"
-    issuer = chain.split(end)[1] + end
-    for name, path, content in (("laptop", "/root/back.key", key), ("laptop", "/root/back.pem", chain), ("home", "/etc/ssl/back.pem", issuer)):
+    chain, key = served(["back.lan"], start=datetime.now(UTC) - timedelta(hours=1), life=timedelta(days=90))
+    for name, path, content in (("laptop", "/root/back.key", key), ("laptop", "/root/back.pem", chain), ("home", "/etc/ssl/back.pem", ROOT.pem)):
         subprocess.run(["docker", "exec", "-i", name, "sh", "-c", f"cat > {path}; chmod 644 {path}"], input=content, check=True)
     host("laptop").run("systemctl stop back; systemd-run -q --unit=back --collect openssl s_server -accept 9443 -key /root/back.key -cert /root/back.pem -www")
 
