@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: certificate_store
 short_description: Keep each certificate of a host where its proxy reads it
-version_added: 0.1.0
+version_added: 0.2.0
 author: homeserver.exposure contributors (@homeserver)
 description:
   - Keeps the certificate store C(/etc/exposure/certificates), a folder for each certificate with C(fullchain.pem), C(chain.pem) and

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: local_ca
 short_description: The local certificate authority of a home, and the page that offers its root
-version_added: 0.1.0
+version_added: 0.2.0
 author: homeserver.exposure contributors (@homeserver)
 description:
   - Makes the authority with mkcert where there is none, or takes over an owner's. Its key never leaves the host, and never shows.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: local_ca_sign
 short_description: Certificates of the local authority
-version_added: 0.1.0
+version_added: 0.2.0
 author: homeserver.exposure contributors (@homeserver)
 description:
   - Signs requests on the host of the authority, with mkcert. Each certificate lasts 825 days, which is mkcert's choice.

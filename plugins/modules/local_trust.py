@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: local_trust
 short_description: A machine and its browsers trust a local CA, or trust it no longer
-version_added: 0.1.0
+version_added: 0.2.0
 author: homeserver.exposure contributors (@homeserver)
 description:
   - Puts a root into the system's store and into the NSS databases that Firefox and Chromium keep in the homes of people, below C(/home) and in

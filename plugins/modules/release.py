@@ -49,6 +49,7 @@ options:
         type: str
       replaces:
         description: Units that held the ports of O(trees[].unit) so far. They are stopped as it starts, and started again where it fails.
+        version_added: 0.2.0
         type: list
         elements: str
         default: []

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import engines
 from .collection import House, Route
+from .declaration import HIDDEN
 from .mistakes import Mistakes
 from .model import Certificate, Plan
 
@@ -60,6 +61,8 @@ def add_certificates(plan: Plan, house: House, routes: list[Route]) -> None:
         for certificate in found:
             certificate.reload = [ENGINE_UNITS[host["proxy"]]]
         check_acme(name, found, house)
+        check_binding(name, own, house)
+        check_copies(name, list(declared.values()), house.mistakes)
         plan.hosts[name].certificates = sorted(found, key=lambda certificate: certificate.name)
     if any(certificate.kind == "local" for its in plan.hosts.values() for certificate in its.certificates):
         plan.authority = authority(plan, house)
@@ -162,3 +165,23 @@ def check_acme(name: str, found: list[Certificate], house: House) -> None:
         needed, had = (".".join(map(str, version)) for version in (engines.CERTBOT_PROFILE, engines.CERTBOT.get(release, (0, 0))))
         problem = f"to ask for a profile, certbot {needed} is needed; {release} has {had}"
         house.mistakes.add(name, "", "exposure_acme.profile", host["acme"]["profile"], problem, "exposure_certbot_source: pypi")
+
+
+def check_binding(name: str, own: list[Route], house: House) -> None:
+    """Only certbot is told the account binding, so Caddy may not be the one who orders where it is declared."""
+    host = house.hosts[name]
+    sites = [str(route.site["name"]) for route in own if route.site["tls"] == "acme" and not stored_name(route.site, host)]
+    if host["acme_eab"] and sites:
+        problem = f"Caddy orders the certificate of {', '.join(sorted(sites))} itself, and would order without it"
+        house.mistakes.add(name, "", "exposure_acme_eab", HIDDEN, problem, "exposure_proxy: nginx, or exposure_acme with challenges: [dns-01] and dns")
+
+
+def check_copies(name: str, declared: list[dict[str, Any]], mistakes: Mistakes) -> None:
+    """Each file of a host is a copy of one thing: of two, the one that is written last would stay."""
+    owners: dict[str, str] = {}
+    for entry in declared:
+        for part in entry["copies"]:
+            if part["path"] in owners:
+                problem = f"a copy of certificate {owners[part['path']]} has this path already"
+                mistakes.add(name, f"certificate {entry['name']}", "copies", part["path"], problem, "a path of its own for each copy")
+            owners.setdefault(part["path"], entry["name"])

@@ -223,6 +223,52 @@ def test_there_is_one_local_authority() -> None:
     assert [(one.host, one.field) for one in found] == [("attic", "(group local_ca)")]
 
 
+ONE = {"path": "/srv/one.pem", "content": "fullchain"}
+
+
+@pytest.mark.parametrize(
+    ("entries", "where"),
+    [
+        ([{**OWN, "copies": [ONE, {**ONE, "content": "chain"}]}], "certificate own"),
+        ([{**OWN, "copies": [ONE]}, {**OWN, "name": "other", "copies": [{**ONE, "path": "/srv/one.pem/", "content": "privkey"}]}], "certificate other"),
+    ],
+)
+def test_two_copies_with_one_path_are_said_with_whose_the_first_is(entries: list[dict[str, Any]], where: str) -> None:
+    mistake = once(certificates=entries)
+    assert (mistake.site, mistake.field, mistake.value) == (where, "copies", "/srv/one.pem")
+    assert "certificate own has this path already" in mistake.problem and "a path of its own" in mistake.write
+
+
+def test_one_path_on_two_hosts_is_no_contradiction() -> None:
+    entry = {**OWN, "copies": [ONE]}
+    plan(home=host(groups=("proxy",), certificates=[entry]), attic=host(groups=("proxy",), certificates=[entry]))
+
+
+BINDING = {"kid": "kid-1", "hmac_key": "c2VjcmV0LWtleS1vZi1hbi1hY2NvdW50"}
+
+
+def test_an_account_binding_that_caddy_would_order_without_is_said_once_with_the_sites() -> None:
+    passed, local = {**PASSED, "name": "pbx", "hosts": ["pbx.example.org"]}, {**NAS, "name": "lan", "hosts": ["lan.example.org"], "tls": "local"}
+    mistake = once(sites=[NAS, {**NAS, "name": "cam", "hosts": ["cam.example.org"]}, passed, local], acme_eab=BINDING)
+    assert (mistake.site, mistake.field, mistake.value) == ("", "exposure_acme_eab", "(secret, hidden)")
+    assert mistake.problem.startswith("Caddy orders the certificate of cam, nas itself")
+    assert "exposure_proxy: nginx" in mistake.write and "challenges: [dns-01]" in mistake.write
+
+
+@pytest.mark.parametrize(
+    ("site", "variables"),
+    [
+        (NAS, {"proxy": "nginx"}),
+        (NAS, {"acme": {"challenges": ["dns-01"], "dns": "duckdns"}}),
+        ({**NAS, "certificate": "own"}, {"certificates": [OWN]}),
+        ({**NAS, "tls": "local"}, {}),
+        (PASSED, {}),
+    ],
+)
+def test_an_account_binding_is_taken_where_caddy_orders_nothing(site: dict[str, Any], variables: dict[str, Any]) -> None:
+    plan(home=host(sites=[site], acme_eab=BINDING, found=TRIXIE, **variables))
+
+
 @pytest.mark.parametrize(("page", "problem"), [("nas.example.org", "belongs to site nas of home already"), ("ca.example.org", "")])
 def test_the_page_of_the_authority_has_a_name_of_its_own(page: str, problem: str) -> None:
     given = {"sites": [{**NAS, "tls": "local"}], "local_ca": {"page": page}}
@@ -262,12 +308,12 @@ def test_a_default_server_of_a_persons_own_nginx_is_named() -> None:
 
 # Secrets
 
-SECRETS = {"acme_eab": {"kid": "kid-1", "hmac_key": "c2VjcmV0LWtleS1vZi1hbi1hY2NvdW50"}, "acme_credentials": {"dns_duckdns_token": "very-secret-token"}}
+SECRETS = {"acme_eab": BINDING, "acme_credentials": {"dns_duckdns_token": "very-secret-token"}}
 VALUES = ("c2VjcmV0", "very-secret")
 
 
 def test_secrets_are_not_in_the_plan() -> None:
-    shown = json.dumps(asdict(plan(home=host(sites=[NAS], certificates=[ALL], acme={"dns": "duckdns"}, found=TRIXIE, **SECRETS))))
+    shown = json.dumps(asdict(plan(home=host(proxy="nginx", sites=[NAS], certificates=[ALL], acme={"dns": "duckdns"}, found=TRIXIE, **SECRETS))))
     assert "duckdns" in shown and not [value for value in VALUES if value in shown]
 
 
