@@ -167,8 +167,9 @@ def figures(box: Box, names: list[str], rounds: int, seconds: int) -> dict[str, 
     taken: dict[str, dict[str, list[float]]] = {name: {measure: [] for measure in MEASURES} for name in names}
     for number in range(rounds):
         for load in LOADS:
-            # Every other round goes backwards: none is always the one after the slowest.
-            for name in names if number % 2 == 0 else names[::-1]:
+            # Each round begins with another one: the place in a round has an effect of its own.
+            first = number % len(names)
+            for name in names[first:] + names[:first]:
                 for measure, value in measured(box, name, load, seconds).items():
                     taken[name][measure].append(value)
         print(f"round {number + 1} of {rounds}", flush=True)
@@ -190,7 +191,7 @@ def ratios(taken: Mapping[str, Mapping[str, list[float]]], ours: str) -> dict[st
 def main() -> None:
     parser = argparse.ArgumentParser(description="Our proxies beside others' nginx.")
     parser.add_argument("--parts", action="store_true", help="our nginx beside itself with one part left out at a time")
-    parser.add_argument("--rounds", type=int, default=3, choices=range(1, 10))
+    parser.add_argument("--rounds", type=int, default=5, choices=range(1, 10))
     parser.add_argument("--seconds", type=int, default=5, choices=range(1, 11))
     options = parser.parse_args()
     parts = {f"part{number}": part for number, part in enumerate(PARTS)} if options.parts else {}
