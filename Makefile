@@ -8,7 +8,7 @@ INVENTORY := $(BED)/inventory
 PLAYBOOK := ansible-playbook -i $(INVENTORY)
 LINK := .cache/collections/ansible_collections/homeserver/exposure
 
-.PHONY: help setup demo demo-down test lint unit scenario coverage-of-needs bench build docs clean
+.PHONY: help setup demo demo-down test lint unit scenario coverage-of-needs bench bench-engines build docs clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -58,6 +58,10 @@ coverage-of-needs: setup  ## Which requirement is proven by which test
 
 bench: setup  ## Timings, as ratios, over a running demo
 	python benchmarks/run.py
+
+bench-engines: setup  ## Our proxies beside other nginx configurations, as ratios, in a container of its own
+	@$(BED)/engine.sh && python $(BED)/images.py
+	python benchmarks/engines.py
 
 docs: setup  ## README of each role, from its argument spec
 	@python docs/tables.py
