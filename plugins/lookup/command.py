@@ -29,6 +29,7 @@ _list:
 
 import hashlib
 import io
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -61,5 +62,8 @@ class LookupModule(LookupBase):
     def run(self, terms: Any, variables: Any = None, **options: Any) -> list[dict[str, str]]:
         content = packed()
         path = Path(constants.DEFAULT_LOCAL_TMP) / "exposure.pyz"
-        path.write_bytes(content)
+        # Forks of one run write it at the same time: each beside it, and then in its place.
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        fresh.write_bytes(content)
+        fresh.replace(path)
         return [{"path": str(path), "digest": hashlib.sha256(content).hexdigest()}]

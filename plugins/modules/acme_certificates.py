@@ -44,6 +44,7 @@ outcomes:
   elements: dict
 """
 
+import contextlib
 import os
 from datetime import UTC, datetime
 
@@ -85,7 +86,7 @@ def main() -> None:
         if module.check_mode:
             module.exit_json(changed=bool(asked), outcomes=[{"name": one["name"], "state": "wanted", "message": "", "warnings": []} for one in asked])
         module.fail_json(msg="Role certbot has not written its settings on this host.", outcomes=[])
-    with alone():
+    with contextlib.nullcontext() if module.check_mode else alone():
         outcomes = Orders(settings, store, Budget(), run).carry_out(certificates, force=module.params["force"], dry=module.check_mode)
         changed = any(outcome.state in ("ordered", "wanted") for outcome in outcomes)
         problems = [f"certificate {outcome.name}: {outcome.message}" for outcome in outcomes if not outcome.good]

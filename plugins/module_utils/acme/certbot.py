@@ -22,6 +22,10 @@ RENEWS_BY_LIFETIME = (4, 0)
 """Since this version certbot renews when a third of a certificate's own life is left; before, thirty days ahead of its end."""
 
 
+OURS = ("/var/lib/exposure-challenges", "/etc/exposure/certbot")
+STEERING = re.compile(r"^\s*(pre-hook|post-hook|deploy-hook|renew-hook|authenticator|installer|domains|standalone|nginx|apache|manual)\s*=", re.MULTILINE)
+
+
 @dataclass(frozen=True)
 class Lineage:
     """A certificate that certbot keeps, with its key, and how it was ordered."""
@@ -31,6 +35,8 @@ class Lineage:
     server: str
     key_type: str
     profile: str
+    authenticator: str
+    ours: bool
 
 
 def read_lineage(config: Path, name: str) -> Lineage | None:
@@ -49,7 +55,28 @@ def read_lineage(config: Path, name: str) -> Lineage | None:
     except (configparser.Error, KeyError):
         return None
     profile = options.get("required_profile") or options.get("preferred_profile") or ""
-    return Lineage(name, found, options.get("server", ""), options.get("key_type", "rsa"), "" if profile == "None" else profile)
+    profile = "" if profile == "None" else profile
+    asked = options.get("server", ""), options.get("key_type", "rsa"), profile, options.get("authenticator", "")
+    return Lineage(name, found, *asked, is_ours(text))
+
+
+def is_ours(renewal: str) -> bool:
+    """Whether a lineage was ordered by this project, from its renewal file: it names our folder of challenges, or our credentials."""
+    return any(sign in renewal for sign in OURS)
+
+
+def foreign_lineages(config: Path) -> list[str]:
+    """Names of the lineages that a person ordered: they are renewed as they were before."""
+    return [path.stem for path in sorted((config / "renewal").glob("*.conf")) if not is_ours(path.read_text(encoding="utf-8", errors="replace"))]
+
+
+def steering(config: Path) -> list[str]:
+    """Lines of a person's cli.ini that would decide over our orders too: certbot reads it beside the file that it is given."""
+    try:
+        text = (config / "cli.ini").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return sorted({found.strip() for found in STEERING.findall(text)})
 
 
 def as_wanted(lineage: Lineage, certificate: Mapping[str, Any], settings: Settings) -> bool:
@@ -59,7 +86,13 @@ def as_wanted(lineage: Lineage, certificate: Mapping[str, Any], settings: Settin
         and lineage.server == settings.directory
         and lineage.key_type == certificate["key_type"]
         and lineage.profile == settings.profile
+        and lineage.authenticator == authenticator(certificate, settings)
     )
+
+
+def authenticator(certificate: Mapping[str, Any], settings: Settings) -> str:
+    """The plugin of certbot by which a certificate is proven."""
+    return f"dns-{settings.dns}" if certificate["challenge"] == "dns-01" else "webroot"
 
 
 def order_command(certificate: Mapping[str, Any], settings: Settings, version: tuple[int, int], replaces: bool) -> list[str]:
@@ -77,14 +110,14 @@ def order_command(certificate: Mapping[str, Any], settings: Settings, version: t
         words += [f"--authenticator=dns-{settings.dns}", f"--dns-{settings.dns}-credentials={settings.folder / 'credentials.ini'}"]
         words += [f"--dns-{settings.dns}-propagation-seconds={settings.dns_wait}"] if settings.dns_wait else []
     else:
-        words += ["--webroot", "--webroot-path", settings.webroot]
+        words += ["--authenticator=webroot", "--webroot-path", settings.webroot]
     return words
 
 
-def renew_command(settings: Settings, name: str = "", forced: bool = False) -> list[str]:
-    """The command that renews what is due: all lineages, or the one that is named."""
+def renew_command(settings: Settings, name: str, forced: bool = False) -> list[str]:
+    """The command that renews a lineage where it is due."""
     words = [settings.certbot, "renew", "--quiet", "--non-interactive", "--no-random-sleep-on-renew", "--config-dir", str(settings.config)]
-    return words + (["--cert-name", name] if name else []) + (["--force-renewal"] if forced else [])
+    return [*words, "--cert-name", name, *(["--force-renewal"] if forced else [])]
 
 
 def version_of(output: str) -> tuple[int, int]:

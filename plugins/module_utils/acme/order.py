@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import shutil
 import ssl
@@ -29,6 +30,8 @@ Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
 
 BACKUP = Path("/var/lib/exposure/backup")
 """A copy of certbot's accounts, for a server whose /etc/letsencrypt was lost: a new account would begin with nothing proven."""
+
+LOCK = Path("/var/lib/exposure/certificates.lock")
 
 NONCES = 40
 """How often an order is tried whose nonce the authority does not know any more: such an answer spends nothing. certbot asks twice for each of
@@ -97,6 +100,11 @@ class Orders:
             return Outcome(name, "failed", authority.trouble)
         way = certificate["challenge"]
         lineage = certbot.read_lineage(self.settings.config, name)
+        if lineage and not lineage.ours:
+            return Outcome(name, "failed", f"certbot has a certificate named {name} that was ordered by hand. Give this one another name.")
+        if lines := certbot.steering(self.settings.config):
+            place = self.settings.config / "cli.ini"
+            return Outcome(name, "failed", f"{place} has {', '.join(lines)}, which would decide over this order too. Take it out of there.")
         verdict = self.budget.may_order(self.settings.directory, hosts, way, force)
         if not verdict.allowed:
             return Outcome(name, "waiting", verdict.reason)
@@ -125,7 +133,10 @@ class Orders:
                 self.budget.failed(self.settings.directory, hosts, way, why.sentence, wait)
             return Outcome(name, "failed", why.sentence, warnings)
         self.budget.succeeded(self.settings.directory, hosts, way)
-        back_up_account(self.settings.config, self.backup)
+        try:
+            back_up_account(self.settings.config, self.backup)
+        except OSError as error:
+            warnings.append(f"certbot's account could not be copied to {self.backup}: {error}")
         return Outcome(name, "ordered", ", ".join(hosts), warnings)
 
     def rehearse(self, certificate: Mapping[str, Any]) -> tuple[int, str]:
@@ -157,19 +168,22 @@ class Orders:
         return certbot.version_of(self.run([self.settings.certbot, "--version"], {})[1])
 
     def renew(self, certificates: Sequence[Mapping[str, Any]]) -> list[Outcome]:
-        """Renew every lineage of this server that is due, a person's own too: certbot's own timer is not running beside ours."""
+        """Renew what is declared and due. What a person ordered is renewed as before, by the unit of certbot's package, whose timer rests."""
         outcomes = []
-        ours = {certificate["name"] for certificate in certificates if certificate["kind"] == "acme"}
-        commands: list[tuple[str, list[str]]] = [("", certbot.renew_command(self.settings))]
-        if self.version() < certbot.RENEWS_BY_LIFETIME:
-            kept = [found for name in sorted(ours) if (found := certbot.read_lineage(self.settings.config, name))]
-            late = [found.name for found in kept if due(found.pair.leaf, self.now())]
-            commands = [(name, certbot.renew_command(self.settings, name, forced=True)) for name in late] + commands
-        for name, command in commands:
-            self.say(f"renewing {name or 'what is due'}")
-            code, output = self.patiently(command)
+        by_lifetime = self.version() >= certbot.RENEWS_BY_LIFETIME
+        for certificate in certificates:
+            found = certbot.read_lineage(self.settings.config, certificate["name"]) if certificate["kind"] == "acme" else None
+            late = bool(found) and due(found.pair.leaf, self.now())  # type: ignore[union-attr]
+            if not found or not (late or by_lifetime):
+                continue
+            self.say(f"renewing {found.name} where it is due")
+            code, output = self.patiently(certbot.renew_command(self.settings, found.name, forced=not by_lifetime))
             if code:
-                outcomes.append(Outcome(name or "renewal", "failed", reason(output).sentence))
+                outcomes.append(Outcome(found.name, "failed", reason(output).sentence))
+        if others := certbot.foreign_lineages(self.settings.config):
+            code, output = self.run(["systemctl", "start", "certbot.service"], {})
+            if code:
+                outcomes.append(Outcome(", ".join(others), "failed", f"certbot's own unit could not renew what you ordered: {output.strip()[-200:]}"))
         return outcomes
 
 
@@ -194,9 +208,16 @@ def ask_directory(url: str, ca_root: str) -> Authority:
 
 
 def back_up_account(config: Path, backup: Path) -> None:
-    """Keep a copy of certbot's accounts, for root alone."""
+    """Keep a copy of certbot's accounts, for root alone. The copy before it goes only when the new one is whole."""
     backup.mkdir(mode=0o700, parents=True, exist_ok=True)
-    shutil.copytree(config / "accounts", backup / "accounts", symlinks=True, dirs_exist_ok=True)
+    fresh, old = backup / ".accounts.new", backup / ".accounts.old"
+    for left in (fresh, old):
+        shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(config / "accounts", fresh, symlinks=True)
+    if (backup / "accounts").exists():
+        (backup / "accounts").rename(old)
+    fresh.rename(backup / "accounts")
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def restore_account(config: Path, backup: Path) -> None:
@@ -207,10 +228,9 @@ def restore_account(config: Path, backup: Path) -> None:
 
 
 @contextlib.contextmanager
-def alone(path: Path = Path("/run/exposure-certificates.lock")) -> Iterator[None]:
+def alone(path: Path = LOCK) -> Iterator[None]:
     """One run at a time looks after the certificates of a server; a second one waits."""
-    import fcntl
-
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

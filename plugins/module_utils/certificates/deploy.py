@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,8 @@ from .store import Run, Store
 
 LIST = Path("/var/lib/exposure/certificates.json")
 """The certificates of this host, as the last run of the playbook left them: what its timer looks after."""
+
+MARKS = Path("/var/lib/exposure/to-follow.json")
 
 PLACES = Places()
 
@@ -61,22 +63,44 @@ def remembered(path: Path = LIST) -> list[dict[str, Any]]:
         return []
 
 
+def marked(path: Path = MARKS) -> list[str]:
+    """Certificates that are new in the store, and of which not everything that follows was done."""
+    try:
+        return [str(name) for name in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError):
+        return []
+
+
+def mark(names: Iterable[str], path: Path = MARKS) -> None:
+    """Keep these names, so that a reload or a command that failed, or a run that was killed before it, is made up for by the next."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(json.dumps(sorted(set(names))) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
 def deploy(
     certificates: Sequence[Mapping[str, Any]], store: Store, run: Run, now: datetime, places: Places = PLACES, say: Callable[[str], None] = lambda text: None
 ) -> Deployed:
     """Take over what certbot renewed and what is later than the store's, write copies, and do what follows."""
     done = Deployed()
+    waiting = marked()
     for certificate in certificates:
         name = certificate["name"]
         try:
-            if certificate["kind"] == "acme" and take_over(certificate, store, now, places):
-                say(f"installed {name}")
-                done.installed.append(name)
+            if certificate["kind"] == "acme":
+                mark([*marked(), name])
+                if take_over(certificate, store, now, places):
+                    say(f"installed {name}")
+                    done.installed.append(name)
+                elif name not in waiting:
+                    mark(one for one in marked() if one != name)
             held = store.look(name).real
             if held and copies.write(copies.planned(certificate, held)):
                 done.copied.append(name)
         except (Unusable, OSError) as reason:
             done.problems.append(f"certificate {name}: {reason}")
+    done.installed += [name for name in waiting if name not in done.installed and name in {certificate["name"] for certificate in certificates}]
     follow(certificates, done, run)
     return done
 
@@ -94,6 +118,8 @@ def take_over(certificate: Mapping[str, Any], store: Store, now: datetime, place
 
 def follow(certificates: Sequence[Mapping[str, Any]], done: Deployed, run: Run) -> None:
     """Reload what serves the certificates that are new, each unit once, and run the commands of those that are new or were copied."""
+    mark([*marked(), *done.installed])
+    before = len(done.problems)
     new = [certificate for certificate in certificates if certificate["name"] in done.installed]
     for unit in dict.fromkeys(unit for certificate in new for unit in certificate.get("reload") or []):
         if run(["systemctl", "is-active", "--quiet", unit])[0]:
@@ -111,3 +137,5 @@ def follow(certificates: Sequence[Mapping[str, Any]], done: Deployed, run: Run) 
         done.ran.append(" ".join(after))
         if code:
             done.problems.append(f"certificate {certificate['name']}: '{' '.join(after)}' ended with {code}. {output.strip()[-LONGEST:]}".strip())
+    if len(done.problems) == before:
+        mark(name for name in marked() if name not in done.installed)

@@ -15,7 +15,7 @@ from pathlib import Path
 from ..acme.budget import Budget
 from ..acme.order import Orders, alone
 from ..acme.settings import read_settings
-from ..certificates.deploy import Deployed, deploy, follow, remembered
+from ..certificates.deploy import deploy, mark, marked, remembered
 from ..certificates.settle import Settlement
 from ..certificates.store import Store
 from .failure import forget
@@ -83,17 +83,20 @@ def sign_local(store: Store, certificates: list[dict[str, object]]) -> list[str]
     """Renew certificates of the local authority, where it lives on this host."""
     if not certificates or not (AUTHORITY / "rootCA-key.pem").exists():
         return []
-    from ..certificates.authority import Authority
+    from ..certificates.authority import Authority, Refused
 
-    requests = Settlement(store, datetime.now(UTC)).settle(certificates).requests
-    if not requests:
-        return []
-    tell(f"signing {', '.join(request['name'] for request in requests)}")
-    issued = {name: chain.decode() for name, chain in Authority(AUTHORITY).sign(requests, execute).items()}
-    changed = Settlement(store, datetime.now(UTC), issued=issued).settle(certificates).changed_names
-    done = Deployed(installed=changed)
-    follow(certificates, done, execute)
-    return done.problems
+    # Copies, reloads and commands are the other unit's: this one may write to the store alone.
+    bare = [{**certificate, "copies": [], "after": []} for certificate in certificates]
+    try:
+        requests = Settlement(store, datetime.now(UTC)).settle(bare).requests
+        if requests:
+            tell(f"signing {', '.join(request['name'] for request in requests)}")
+            issued = {name: chain.decode() for name, chain in Authority(AUTHORITY).sign(requests, execute).items()}
+            mark([*marked(), *issued])
+            Settlement(store, datetime.now(UTC), issued=issued).settle(bare)
+    except (ValueError, OSError, Refused) as reason:
+        return [f"the local authority could not sign: {reason}"]
+    return []
 
 
 def install(given: argparse.Namespace) -> int:

@@ -63,6 +63,8 @@ def add_certificates(plan: Plan, house: House, routes: list[Route]) -> None:
         check_acme(name, found, house)
         check_binding(name, own, house)
         check_copies(name, list(declared.values()), house.mistakes)
+        kinds = {certificate.kind for certificate in found}
+        plan.hosts[name].unused = ([] if "acme" in kinds else ["certbot"]) + ([] if kinds else ["certificate_store"])
         plan.hosts[name].certificates = sorted(found, key=lambda certificate: certificate.name)
     if any(certificate.kind == "local" for its in plan.hosts.values() for certificate in its.certificates):
         plan.authority = authority(plan, house)
@@ -117,7 +119,7 @@ def declared_certificate(entry: Mapping[str, Any], host: Mapping[str, Any], name
                 mistakes.add(name, where, "challenge", "http-01", f"a wildcard such as {one} can be had by DNS only", "challenge: dns-01")
     how = challenge(entry["hosts"], host, entry["challenge"]) if kind == "acme" else ""
     key_type = entry["key_type"] or host["acme"]["key_type"]
-    return Certificate(entry["name"], entry["hosts"], kind, how, key_type, entry["chain"], entry["key"], entry["copies"], entry["after"])
+    return Certificate(entry["name"], list(dict.fromkeys(entry["hosts"])), kind, how, key_type, entry["chain"], entry["key"], entry["copies"], entry["after"])
 
 
 def is_address(name: str) -> bool:
@@ -154,6 +156,9 @@ def check_acme(name: str, found: list[Certificate], house: House) -> None:
     if not asked:
         return
     release = house.inventory[name].found.get("release") or engines.NEWEST_TESTED
+    if host["proxy"] == "caddy" and (over_http := [certificate.name for certificate in asked if certificate.challenge == "http-01"]):
+        cure = "challenge: dns-01 for it, its names as sites (Caddy orders those itself), or exposure_proxy: nginx"
+        house.mistakes.add(name, "", "exposure_certificates", ", ".join(over_http), "with Caddy, certbot cannot answer over http", cure)
     if host["acme"]["challenges"] == ["tls-alpn-01"]:
         cure = "[http-01], [dns-01], or exposure_proxy: caddy"
         house.mistakes.add(name, "", "exposure_acme.challenges", "tls-alpn-01", "certbot cannot answer this challenge", cure)

@@ -49,7 +49,7 @@ ACME = {
 }
 
 EAB = {
-    "kid": Field(values.text, required=True),
+    "kid": Field(values.word, required=True),
     "hmac_key": Field(values.base64url, required=True, secret=True),
 }
 

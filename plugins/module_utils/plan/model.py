@@ -139,9 +139,12 @@ class Opening:
 
 @dataclass
 class HostPlan:
+    """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go."""
+
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
     admissions: list[Admission] = field(default_factory=list)
     openings: list[Opening] = field(default_factory=list)
 

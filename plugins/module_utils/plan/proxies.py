@@ -57,6 +57,9 @@ def check_own_configuration(name: str, house: House) -> None:
         problem = "Caddy already serves it, and would not any more"
         cure = "its sites into exposure_sites; then move the file to /etc/caddy/Caddyfile.before"
         house.mistakes.add(name, "", "/etc/caddy/Caddyfile", "(a configuration of your own)", problem, cure)
+    if engine == "caddy" and found.get("nginx_released") and found.get("nginx_own_sites"):
+        problem = "nginx serves sites of your own there too, and they would be gone with it"
+        house.mistakes.add(name, "", "exposure_proxy", "caddy", problem, "what is in /etc/nginx/sites-enabled as exposure_sites, then their files moved away")
     if engine == "nginx":
         for path in found.get("nginx_defaults", []):
             problem = "it is the default server of port 80 or 443, and would answer for names that nobody declared"

@@ -170,7 +170,7 @@ def test_lines_of_a_certificate_that_mean_nothing_together_are_said_once(
         found = mistakes(home=host(groups=("proxy",), certificates=[entry]))
         assert {one.field for one in found} == {"copies[1].path", "copies[1].content", "copies[2].content"} and len(found) == 3
         return
-    mistake = once(certificates=[entry], acme={"dns": "duckdns"})
+    mistake = once(proxy="nginx", certificates=[entry], acme={"dns": "duckdns"})
     assert (mistake.site, mistake.field, mistake.value) == ("certificate c", field, value)
     assert problem in mistake.problem and cure in mistake.write
 
@@ -339,3 +339,19 @@ def test_a_mistake_in_a_secret_does_not_show_it(variables: dict[str, Any], field
     with pytest.raises(InventoryRefused) as refused:
         make({"home": host(sites=[NAS], found=TRIXIE, **variables)}, catalogue())
     assert field in str(refused.value) and not [value for value in VALUES if value in str(refused.value)]
+
+
+def test_a_certificate_that_caddy_cannot_have_proven_over_http_is_refused() -> None:
+    mistake = once(certificates=[{"name": "registry", "hosts": ["registry.example.org"]}])
+    assert mistake.field == "exposure_certificates" and mistake.value == "registry" and "exposure_proxy: nginx" in mistake.write
+
+
+def test_caddy_does_not_take_the_place_of_an_nginx_that_serves_sites_of_a_person() -> None:
+    mistake = once({**TRIXIE, "nginx_released": True, "nginx_own_sites": True}, sites=[NAS])
+    assert mistake.field == "exposure_proxy" and "sites of your own" in mistake.problem
+    assert plan(home=host(groups=("proxy",), found={**TRIXIE, "nginx_released": True}, sites=[NAS])).hosts["home"].proxy is not None
+
+
+def test_a_line_break_in_the_name_of_an_account_reaches_no_file() -> None:
+    binding = {"kid": "me\npre-hook = id", "hmac_key": "abcdefghijklmnopqrst"}
+    assert once(proxy="nginx", acme_eab=binding, sites=[NAS]).field == "exposure_acme_eab.kid"

@@ -1,0 +1,65 @@
+"""What is written into certbot's files is what certbot reads, and what decides over an order is noticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plugins.filter.certbot import certbot_credential, certbot_word
+from plugins.module_utils.acme.certbot import foreign_lineages, steering
+from plugins.module_utils.acme.order import back_up_account, restore_account
+from plugins.module_utils.certificates.deploy import mark, marked
+
+
+@pytest.mark.parametrize("value", ["ab#cd", "x,y", "it's", 'say "it"', "50%", "a = b", "[x]", " spaced "])
+def test_a_credential_is_read_as_it_was_written(value: str) -> None:
+    configobj = pytest.importorskip("configobj")
+    assert configobj.ConfigObj([f"token = {certbot_credential(value)}"])["token"] == value
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "%(x)s", "both ' and \"", "\x00"])
+def test_a_credential_that_the_file_cannot_hold_is_refused_without_showing_it(value: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        certbot_credential(value)
+    assert value not in str(refused.value)
+
+
+def test_a_word_of_cli_ini_brings_no_line_of_its_own() -> None:
+    with pytest.raises(ValueError, match="letters"):
+        certbot_word("me@example.org\npre-hook = id")
+
+
+def test_lines_of_a_person_that_would_steer_our_orders_are_found(tmp_path: Path) -> None:
+    (tmp_path / "cli.ini").write_text("max-log-backups = 0\n# pre-hook = no\nauthenticator = standalone\npre-hook = systemctl stop nginx\n")
+    assert steering(tmp_path) == ["authenticator", "pre-hook"]
+    assert steering(tmp_path / "nowhere") == []
+
+
+def test_certificates_that_a_person_ordered_are_told_from_ours(tmp_path: Path) -> None:
+    (tmp_path / "renewal").mkdir()
+    (tmp_path / "renewal/mail.conf").write_text("[renewalparams]\nauthenticator = standalone\n")
+    (tmp_path / "renewal/home.conf").write_text("[renewalparams]\nwebroot_path = /var/lib/exposure-challenges,\n")
+    (tmp_path / "renewal/wild.conf").write_text("[renewalparams]\ndns_x_credentials = /etc/exposure/certbot/current/credentials.ini\n")
+    assert foreign_lineages(tmp_path) == ["mail"]
+
+
+def test_the_account_is_backed_up_again_and_again_and_comes_back_where_it_was_lost(tmp_path: Path) -> None:
+    config, backup = tmp_path / "letsencrypt", tmp_path / "backup"
+    (config / "accounts/new").mkdir(parents=True)
+    (config / "accounts/new/key").write_text("secret")
+    (config / "accounts/old").symlink_to("new")
+    for _ in range(3):
+        back_up_account(config, backup)
+    assert (backup.stat().st_mode & 0o777, (backup / "accounts/old/key").read_text()) == (0o700, "secret")
+    restore_account(tmp_path / "fresh", backup)
+    assert (tmp_path / "fresh/accounts/old/key").read_text() == "secret"
+
+
+def test_what_has_still_to_follow_a_new_certificate_is_kept_until_it_was_done(tmp_path: Path) -> None:
+    place = tmp_path / "state/to-follow.json"
+    assert marked(place) == []
+    mark(["b", "a", "a"], place)
+    assert marked(place) == ["a", "b"]
+    place.write_text("{broken")
+    assert marked(place) == []
