@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import configobj
 import pytest
 
 from plugins.filter.certbot import certbot_credential, certbot_word
@@ -14,7 +15,6 @@ from plugins.module_utils.certificates.deploy import mark, marked
 
 @pytest.mark.parametrize("value", ["ab#cd", "x,y", "it's", 'say "it"', "50%", "a = b", "[x]", " spaced "])
 def test_a_credential_is_read_as_it_was_written(value: str) -> None:
-    configobj = pytest.importorskip("configobj")
     assert configobj.ConfigObj([f"token = {certbot_credential(value)}"])["token"] == value
 
 
