@@ -50,6 +50,7 @@ unit: setup  ## What can be told without a machine
 	pytest tests/unit tests/integration --junit-xml=.cache/unit.xml
 
 scenario: setup  ## The whole path on the internet in a box, with one engine and then the other
+	molecule destroy -s caddy
 	molecule test -s caddy --destroy never
 	molecule test -s nginx
 
