@@ -177,7 +177,10 @@ class Orders:
             if not found or not (late or by_lifetime):
                 continue
             self.say(f"renewing {found.name} where it is due")
-            code, output = self.patiently(certbot.renew_command(self.settings, found.name, forced=not by_lifetime))
+            code, output = self.run(certbot.renew_command(self.settings, found.name, forced=not by_lifetime), self.environment())
+            if code and reason(output).kind == "bad_nonce":
+                # It was due; but certbot has noted when to ask the authority again, and would now call it not due.
+                code, output = self.patiently(certbot.renew_command(self.settings, found.name, forced=True))
             if code:
                 outcomes.append(Outcome(found.name, "failed", reason(output).sentence))
         if others := certbot.foreign_lineages(self.settings.config):
