@@ -39,7 +39,8 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     chain, key = served(["back.lan"], start=datetime.now(UTC) - timedelta(hours=1), life=timedelta(days=90))
     for name, path, content in (("laptop", "/root/back.key", key), ("laptop", "/root/back.pem", chain), ("home", "/etc/ssl/back.pem", ROOT.pem)):
         subprocess.run(["docker", "exec", "-i", name, "sh", "-c", f"cat > {path}; chmod 644 {path}"], input=content, check=True)
-    host("laptop").run("systemctl stop back; systemd-run -q --unit=back --collect openssl s_server -accept 9443 -key /root/back.key -cert /root/back.pem -cert_chain /root/back.pem -www")
+    server = "openssl s_server -accept 9443 -key /root/back.key -cert /root/back.pem -cert_chain /root/back.pem -www"
+    host("laptop").run(f"systemctl stop back; systemd-run -q --unit=back --collect {server}")
 
     def chosen(variables: dict[str, Any]) -> None:
         with_sites(*SITES)(variables)
