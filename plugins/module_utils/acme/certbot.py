@@ -18,8 +18,11 @@ from ..certificates import disk
 from ..certificates.pem import Pair, Unusable, pair
 from .settings import Settings
 
-RENEWS_BY_LIFETIME = (4, 0)
-"""Since this version certbot renews when a third of a certificate's own life is left; before, thirty days ahead of its end."""
+ASKS_AUTHORITY = (4, 1)
+"""Since this version certbot asks the authority when to renew (ARI), and else goes by a certificate's own life. Debian's 4.0 renews thirty days
+ahead of the end whatever the life, as older ones do: for these it is decided here."""
+
+HAS_PROFILES = (4, 0)
 
 
 OURS = ("/var/lib/exposure-challenges", "/etc/exposure/certbot")
@@ -104,7 +107,7 @@ def order_command(certificate: Mapping[str, Any], settings: Settings, version: t
         words += ["-d", name]
     if replaces:
         words += ["--renew-with-new-domains", "--force-renewal"]
-    if settings.profile and version >= RENEWS_BY_LIFETIME:
+    if settings.profile and version >= HAS_PROFILES:
         words += ["--required-profile", settings.profile]
     if certificate["challenge"] == "dns-01":
         words += [f"--authenticator=dns-{settings.dns}", f"--dns-{settings.dns}-credentials={settings.folder / 'credentials.ini'}"]

@@ -170,14 +170,14 @@ class Orders:
     def renew(self, certificates: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         """Renew what is declared and due. What a person ordered is renewed as before, by the unit of certbot's package, whose timer rests."""
         outcomes = []
-        by_lifetime = self.version() >= certbot.RENEWS_BY_LIFETIME
+        decides = self.version() >= certbot.ASKS_AUTHORITY
         for certificate in certificates:
             found = certbot.read_lineage(self.settings.config, certificate["name"]) if certificate["kind"] == "acme" else None
             late = bool(found) and due(found.pair.leaf, self.now())  # type: ignore[union-attr]
-            if not found or not (late or by_lifetime):
+            if not found or not (late or decides):
                 continue
             self.say(f"renewing {found.name} where it is due")
-            code, output = self.run(certbot.renew_command(self.settings, found.name, forced=not by_lifetime), self.environment())
+            code, output = self.run(certbot.renew_command(self.settings, found.name, forced=not decides), self.environment())
             if code and reason(output).kind == "bad_nonce":
                 # It was due; but certbot has noted when to ask the authority again, and would now call it not due.
                 code, output = self.patiently(certbot.renew_command(self.settings, found.name, forced=True))
