@@ -85,8 +85,7 @@ class Cloudflare(JsonApi):
             if zone in candidates and relative(host, zone) is not None:
                 return identifier
         for candidate in candidates:
-            answer = self.accepted(self.ask("GET", f"/zones?{urlencode({'name': candidate, 'per_page': 50})}"))
-            for row in answer.rows("result"):
+            for row in self.objects(self.ask("GET", f"/zones?{urlencode({'name': candidate, 'per_page': 50})}"), "result"):
                 if ascii_name(str(row.get("name", ""))) == candidate and row.get("id"):
                     self.known_zones[candidate] = quote(str(row["id"]), safe="")
                     return self.known_zones[candidate]
@@ -97,8 +96,8 @@ class Cloudflare(JsonApi):
         name, found = ascii_name(host), []
         for page in range(1, MOST_PAGES + 1):
             question = urlencode({"type": record, "name": name, "per_page": PAGE, "page": page})
-            answer = self.accepted(self.ask("GET", f"/zones/{zone}/dns_records?{question}"))
-            rows = answer.rows("result")
+            answer = self.ask("GET", f"/zones/{zone}/dns_records?{question}")
+            rows = self.objects(answer, "result")
             found += [row for row in rows if row.get("type") == record and ascii_name(str(row.get("name", ""))) == name and row.get("id")]
             last = answer.at("result_info", "total_pages")
             if not rows or not isinstance(last, int) or page >= last:

@@ -53,9 +53,8 @@ class Gandi(JsonApi):
         answer = self.ask("GET", self.place(host, record))
         if answer.status == 404:
             return [], 0
-        self.accepted(answer)
-        values, ttl = answer.at("rrset_values"), answer.at("rrset_ttl")
-        return [str(value) for value in values] if isinstance(values, list) else [], ttl if isinstance(ttl, int) else 0
+        values, ttl = self.listed(answer, "rrset_values"), answer.at("rrset_ttl")
+        return [str(value) for value in values], ttl if isinstance(ttl, int) else 0
 
     def contents(self, host: str, record: str) -> list[str]:
         return self.record_set(host, record)[0]

@@ -71,7 +71,7 @@ class Hetzner(JsonApi):
     def record_set(self, host: str, record: str) -> list[dict[str, Any]] | None:
         """The records of a set, None where there is no such set. A zone that does not exist looks the same, until something is written."""
         answer = self.ask("GET", self.place(host, record))
-        return None if answer.status == 404 else self.accepted(answer).rows("rrset", "records")
+        return None if answer.status == 404 else self.objects(answer, "rrset", "records")
 
     def contents(self, host: str, record: str) -> list[str]:
         return [str(row.get("value", "")) for row in self.record_set(host, record) or []]

@@ -152,6 +152,17 @@ class JsonApi(Provider):
         kind = kind or STATUS.get(answer.status) or (Kind.SERVER if answer.status >= 500 else Kind.UNKNOWN)
         raise Failed(kind, self.shown(f"{self.TITLE}: {said or 'no reason given'} (HTTP {answer.status})"), self.pause(answer, kind))
 
+    def listed(self, answer: Answer, *path: str | int) -> list[Any]:
+        """The list in a good answer. One without it is not what was asked for, and nothing is written on its account."""
+        found = self.accepted(answer).at(*path)
+        if not isinstance(found, list):
+            raise Failed(Kind.UNKNOWN, f"{self.TITLE} gave an answer without a list of records (HTTP {answer.status}).")
+        return found
+
+    def objects(self, answer: Answer, *path: str | int) -> list[dict[str, Any]]:
+        """The objects of that list."""
+        return [row for row in self.listed(answer, *path) if isinstance(row, dict)]
+
     def pause(self, answer: Answer, kind: Kind) -> float | None:
         """Seconds that a refusal asks to wait."""
         return retry_after(answer.headers)

@@ -79,7 +79,7 @@ class Porkbun(JsonApi):
         return self.inside(host).replace(APEX, "")
 
     def records(self, host: str, record: str) -> list[dict[str, Any]]:
-        rows = self.call("retrieveByNameType", record, self.part(host)).rows("records")
+        rows = self.objects(self.call("retrieveByNameType", record, self.part(host)), "records")
         return [row for row in rows if row.get("type", record) == record]
 
     def contents(self, host: str, record: str) -> list[str]:

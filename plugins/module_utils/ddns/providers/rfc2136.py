@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 TIMEOUT = 10.0
 """Seconds for one answer."""
 
-ALGORITHMS = "hmac-sha256|hmac-sha512|hmac-sha384|hmac-sha224|hmac-sha1|hmac-md5"
+ALGORITHMS = "hmac-sha256|hmac-sha512|hmac-sha384|hmac-sha224|hmac-sha1"
 
 REFUSALS = {
     "NOTAUTH": (Kind.NOT_FOUND, "is not the primary server of {zone}: correct server or zone."),
