@@ -5,6 +5,8 @@
 - All names and families go into one message, which the server carries out whole or not at all (RFC 2136, 3.4.2.7).
 - Whether anything has to be changed is asked first by a message that has prerequisites alone: NOERROR says that each record set is exactly so, with no
   wildcard in between and without a right to look anything up (2.4.2 and 2.4.3). A server that does not know prerequisites is simply sent the update.
+- A record that cannot be beside what is there, as an A beside a CNAME, is silently left out and NOERROR said all the same (3.4.2.2; so does BIND). So
+  the same question is asked again after a write.
 - Refusals: NOTAUTH with BADKEY or BADSIG (the key), BADTIME (a clock), NOTAUTH without (not the server of that zone), NOTZONE, REFUSED (policy), NOTIMP (no
   updates at all), SERVFAIL (its own trouble) (2.2; RFC 8945, 5.2).
 - An answer without a signature is no answer: anybody on the way could have written it.
@@ -43,6 +45,10 @@ REFUSALS = {
 }
 
 
+Wanted = Mapping[tuple[str, str], str]
+"""Name and type of record -> its value, or `CLEAR`."""
+
+
 class Rfc2136(Provider):
     """`key_name` and `key` are those of the server's `key` statement."""
 
@@ -59,44 +65,48 @@ class Rfc2136(Provider):
     }
 
     def update(self, call: Call) -> list[Outcome]:
-        inside = [host for host in call.hosts if self.owner(host)]
-        wanted = {(host, RECORD[family]): value for host in inside for family, value in call.values.items()}
-        zone = self.option("zone")
-        outside = f"This name is not in the zone {zone}: correct zone or hosts of the DDNS account {self.account.name}."
-        done = self.carried_out(wanted) if wanted else Outcome(Kind.NOCHG)
-        return [done if host in inside else Outcome(Kind.NOT_FOUND, outside) for host in call.hosts]
+        zone = printable(self.option("zone"), 80)
+        outside = Outcome(Kind.NOT_FOUND, f"This name is not in the zone {zone}: correct zone or hosts of the DDNS account {self.account.name}.")
+        wanted: Wanted = {(host, RECORD[family]): value for host in call.hosts if self.owner(host) for family, value in call.values.items()}
+        done = self.carried_out(wanted) if wanted else {}
+        return [done.get(host, outside) for host in call.hosts]
 
     def write_text(self, name: str, value: str) -> Outcome:
         if not self.owner(name):
-            return Outcome(Kind.NOT_FOUND, f"{printable(name)} is not in the zone {self.option('zone')}.")
-        return self.carried_out({(name, "TXT"): value})
+            return Outcome(Kind.NOT_FOUND, f"{printable(name)} is not in the zone {printable(self.option('zone'), 80)}.")
+        return self.carried_out({(name, "TXT"): value})[name]
 
-    def carried_out(self, wanted: Mapping[tuple[str, str], str]) -> Outcome:
-        """Make each name and type have this one record, or none with `CLEAR`."""
+    def carried_out(self, wanted: Wanted) -> dict[str, Outcome]:
+        """Make each name and type have this one record, or none with `CLEAR`: an outcome for each name."""
+        hosts = list(dict.fromkeys(host for host, _ in wanted))
         try:
-            if self.exactly_so(wanted):
-                return Outcome(Kind.NOCHG)
+            if self.exactly_so(wanted) is True:
+                return dict.fromkeys(hosts, Outcome(Kind.NOCHG))
             message = self.message()
             for (host, record), value in wanted.items():
                 message.delete(self.owner(host), record)
                 if value != CLEAR:
                     message.add(self.owner(host), int(self.option("ttl")), record, text_of(record, value))
             self.judge(self.answer(message))
+            ignored: set[str] = set()
+            if self.exactly_so(wanted) is False:
+                ignored = {host for host in hosts if self.exactly_so({place: value for place, value in wanted.items() if place[0] == host}) is False}
         except Failed as failed:
-            return failed.outcome
+            return dict.fromkeys(hosts, failed.outcome)
         except Unreachable as trouble:
-            return Outcome(Kind.NETWORK, str(trouble))
-        return Outcome(Kind.GOOD)
+            return dict.fromkeys(hosts, Outcome(Kind.NETWORK, str(trouble)))
+        why = Outcome(Kind.NOT_ALLOWED, f"{self.server} left the record out, as it does where the name has a CNAME: remove what is in the way.")
+        return {host: why if host in ignored else Outcome(Kind.GOOD) for host in hosts}
 
-    def exactly_so(self, wanted: Mapping[tuple[str, str], str]) -> bool:
-        """Whether the zone has it all already. Raises `Failed` where the key is refused, `Unreachable`."""
+    def exactly_so(self, wanted: Wanted) -> bool | None:
+        """Whether the zone has it all; None where the server does not tell. Raises `Failed` where the key is refused, `Unreachable`."""
         question = self.message()
         for (host, record), value in wanted.items():
             if value == CLEAR:
                 question.absent(self.owner(host), record)
             else:
                 question.present(self.owner(host), record, text_of(record, value))
-        return rcode(self.answer(question)) == "NOERROR"
+        return {"NOERROR": True, "NXRRSET": False, "YXRRSET": False}.get(rcode(self.answer(question)))
 
     def current(self, host: str, family: str) -> str | None:
         """What the server says when it is asked. Where it answers for a wildcard, that is the wildcard's address. Several come with commas between them."""
