@@ -201,7 +201,7 @@ def checked(kind: Any, given: dict[str, Any], **fixed: Any) -> Any:
         if each.name in fixed:
             continue
         value: Any = given[each.name]
-        right = RIGHT[str(each.type)]
+        right: Any = RIGHT[str(each.type)]
         if type(value) is not right or (right is float and not 0 <= value < 1e11):
             raise ValueError(each.name)
         if right is str:

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from plugins.module_utils.ddns.model import IPV4, IPV6
-
-from tests.unit.ddns.home import HOST, NEW, NEW6, OLD, OLD6, OTHER, Home, entry
+from tests.unit.ddns.home import HOST, NEW, OLD, OLD6, Home, entry
 
 
 @pytest.fixture
