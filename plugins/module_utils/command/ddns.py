@@ -77,13 +77,13 @@ def run(given: argparse.Namespace) -> int:
     else:
         for entry in report.entries:
             if entry.code:
-                say(str(entry), 0)
-            elif entry.action != "none" or entry.message:
-                print(entry, flush=True)
+                say(str(entry), 0, "3" if entry.news or given.check else "6")
+            elif entry.action != "none" or entry.news:
+                print(f"{entry}{'' if entry.message or entry.action == 'updated' else ': as it should be'}", flush=True)
     return report.exit_code
 
 
-def say(text: str, code: int) -> int:
-    """To the journal as an error, to a person as it is."""
-    print(text if sys.stderr.isatty() else f"<3>{text}", file=sys.stderr)
+def say(text: str, code: int, level: str = "3") -> int:
+    """To the journal as an error, or as a mere notice of what it was told before; to a person as it is."""
+    print(text if sys.stderr.isatty() else f"<{level}>{text}", file=sys.stderr)
     return code

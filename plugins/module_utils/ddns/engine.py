@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..address.model import Found, SourceKind, Verdict
 from .decide import due
 from .model import CLEAR, IPV6, Account
-from .report import LATCHED, WAITING, Entry, Report
+from .report import FINE, LATCHED, WAITING, Entry, Report
 from .settings import ABSENT, KEEP, AccountSettings, Secrets, Settings
 from .state import AccountState, State
 
@@ -66,8 +66,18 @@ def run(
             report.entries += work.account(entry, accounts[entry.name])
         work.confirm()
     if not check:
+        note(report, settings.accounts, state)
         state.save()
     return report
+
+
+def note(report: Report, entries: Iterable[AccountSettings], state: State) -> None:
+    """Which trouble is new, and which is over: people are told of that once."""
+    accounts = {entry.name: entry for entry in entries}
+    codes = {record_key(accounts[each.account], each.host, each.family): each for each in report.entries}
+    for key, each in codes.items():
+        each.news = state.told.get(key, FINE) != each.code
+    state.told = {key: each.code for key, each in codes.items() if each.code}
 
 
 def release(state: State, account: AccountSettings) -> None:

@@ -15,6 +15,8 @@ from .model import CLEAR, FAMILIES, IPV4, IPV6, RECORD, Call, Capabilities, Left
 Values = Mapping[str, str]
 """Family -> address, `CLEAR`, or for IPv6 a prefix such as 2001:db8:1::/56."""
 
+OTHER_REFUSED = "The other address of the name cannot be told, and this provider would remove or overwrite it in a call without it."
+
 WORD = {IPV4: "IPv4", IPV6: "IPv6"}
 
 
@@ -59,10 +61,14 @@ def split(host: str, values: Values, known: Values, can: Capabilities) -> tuple[
             else:
                 told[family] = values[family]
     if can.clear_together and CLEAR in told.values():
-        return cleared(host, told, known, refusals)
+        told, more = cleared(host, told, {} if refusals else known)
+        refusals += more
+        if CLEAR in told.values():
+            return told, refusals
+    stopped = {refusal.family for refusal in refusals}
     missing = [family for family in FAMILIES if told and family not in told and can.left_out == LeftOut.HAZARD]
     for family in missing:
-        hurt = completed(family, told, known, can)
+        hurt = (OTHER_REFUSED, False) if family in stopped and family in can.families else completed(family, told, known, can)
         if hurt:
             refusals += [Refusal(host, each, f"{hurt[0]} Nothing is sent for {host}.", hurt[1]) for each in told]
             return {}, refusals
@@ -81,14 +87,14 @@ def unsupported(host: str, family: str, value: str, can: Capabilities) -> str:
     return ""
 
 
-def cleared(host: str, told: dict[str, str], known: Values, refusals: list[Refusal]) -> tuple[dict[str, str], list[Refusal]]:
+def cleared(host: str, told: dict[str, str], known: Values) -> tuple[dict[str, str], list[Refusal]]:
     """A removal at a provider that removes both addresses at once: only where nothing else of the name is to stay."""
-    stays = [family for family in FAMILIES if told.get(family, known.get(family, "unknown" if family not in told else CLEAR)) != CLEAR]
+    stays = [family for family in FAMILIES if told.get(family, known.get(family, "unknown")) != CLEAR]
     if not stays:
-        return dict.fromkeys(FAMILIES, CLEAR), refusals
+        return dict.fromkeys(FAMILIES, CLEAR), []
     kept = {family: value for family, value in told.items() if value != CLEAR}
     text = f"This provider removes both addresses of a name at once, and {' and '.join(WORD[family] for family in stays)} would go with it."
-    return kept, [*refusals, *(Refusal(host, family, text) for family, value in told.items() if value == CLEAR)]
+    return kept, [Refusal(host, family, text) for family, value in told.items() if value == CLEAR]
 
 
 def completed(family: str, told: dict[str, str], known: Values, can: Capabilities) -> tuple[str, bool] | None:

@@ -19,7 +19,7 @@ CODES = {REFUSED: SETTINGS_WRONG, LATCHED: PERSON_NEEDED, FAILED: TROUBLE, WAITI
 @dataclass
 class Entry:
     """One family of one name. `old` and `new` are addresses, '' for none; `old` is None where it is not known. `next_try`: seconds since 1970, 0 where
-    none is set. `confirmed`: whether the authoritative servers show it, None where they were not asked or did not say."""
+    none is set. `confirmed`: whether the authoritative servers show it, None where they were not asked or did not say. `news`: it is well or in trouble since this run, otherwise than before."""
 
     host: str
     family: str
@@ -31,6 +31,7 @@ class Entry:
     next_try: float = 0.0
     confirmed: bool | None = None
     no_address: bool = False
+    news: bool = False
 
     @property
     def code(self) -> int:

@@ -79,13 +79,15 @@ class State:
         self.records: dict[str, Record] = {}
         self.accounts: dict[str, AccountState] = {}
         self.written = ""
+        self.told: dict[str, int] = {}
+        """Record -> code of the trouble that was last told of it."""
         self.set_aside = ""
         """Where a damaged file went."""
         self.load()
 
     def load(self) -> None:
         """Read the file. Raises OSError where it is there and cannot be read."""
-        self.salt, self.records, self.accounts, text = "", {}, {}, ""
+        self.salt, self.records, self.accounts, self.told, text = "", {}, {}, {}, ""
         if self.folder is not None:
             with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
                 text = (self.folder / NAME).read_bytes().decode("utf-8", "surrogateescape")
@@ -94,7 +96,7 @@ class State:
             try:
                 self.take(json.loads(text))
             except (ValueError, KeyError, TypeError, RecursionError, AttributeError):
-                self.salt, self.records, self.accounts = "", {}, {}
+                self.salt, self.records, self.accounts, self.told = "", {}, {}, {}
                 self.set_aside = f"{NAME}.broken-{self.now():.0f}"
         self.salt = self.salt or os.urandom(16).hex()
         self.heal()
@@ -103,6 +105,7 @@ class State:
         if given["version"] != 1 or not isinstance(given["salt"], str) or not given["salt"]:
             raise ValueError
         self.salt = given["salt"]
+        self.told = {key: int(code) for key, code in given["told"].items()}
         self.records = {key: checked(Record, entry) for key, entry in given["records"].items()}
         for key, entry in given["accounts"].items():
             latches = {host: checked(Latch, latch) for host, latch in entry.pop("latches").items()}
@@ -145,6 +148,7 @@ class State:
         plain = {
             "version": 1,
             "salt": self.salt,
+            "told": self.told,
             "records": {key: vars(record) for key, record in self.records.items()},
             "accounts": {
                 key: {**vars(account), "latches": {host: vars(latch) for host, latch in account.latches.items()}} for key, account in self.accounts.items()
