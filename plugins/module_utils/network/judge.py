@@ -53,7 +53,14 @@ class Picture:
 
     def kept(self, looked: str) -> dict[str, Any]:
         """What the server keeps of it, as JSON without secrets: from this the Plan may choose challenges. `looked` is the time."""
-        return {"version": VERSION, "looked": looked, **grounds(self.seen), **asdict(self.choice), "findings": [asdict(one) for one in self.findings]}
+        return {
+            "version": VERSION,
+            "looked": looked,
+            "hosts": list(self.seen.looks),
+            **grounds(self.seen),
+            **asdict(self.choice),
+            "findings": [asdict(one) for one in self.findings],
+        }
 
 
 def judge(looks: Mapping[str, Mapping[str, Any]], wish: Wish, failed: Mapping[str, str] | None = None) -> Picture:

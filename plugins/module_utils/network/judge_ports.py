@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from ..acme.addresses import FALLS_BACK
 from ..address.model import FAMILIES, IPV4, IPV6
 from .challenge import CLOSED, OPEN, OTHER, UNPROVEN
-from .findings import ERROR, NOT_PROVEN, PROVEN_INSIDE, PROVEN_OUTSIDE, WARNING, Finding, finding, listed
+from .findings import ERROR, NOT_PROVEN, PROVEN_OUTSIDE, WARNING, Finding, finding, listed
 from .observe import INSIDE, OUTSIDE, SERVER
 from .ports import HTTPS
 from .seen import SPOKEN, Seen, place_of
@@ -121,8 +121,8 @@ def strange(seen: Seen) -> Iterator[Finding]:
                 to = f"{home_address(seen, family)}, port {listening(seen, scheme)}"
                 what = f"Port {port} ({scheme}) over {SPOKEN[family]} is open from outside, but it is not {seen.server_name} that answers."
                 advice = (
-                    f"Look at what stands there: where it is the router's own page, turn its remote administration off or move it to another port; where another "
-                    f"machine is forwarded, let the rule point to {to}."
+                    "Look at what stands there: where it is the router's own page, turn its remote administration off or move it to another port; "
+                    f"where another machine is forwarded, let the rule point to {to}."
                 )
                 yield finding("another_answers", what, seen.attempts(family, scheme, OUTSIDE), advice, PROVEN_OUTSIDE, [f"{port} {SPOKEN[family]}"])
 
@@ -169,7 +169,7 @@ def unproven(seen: Seen) -> Iterator[Finding]:
     for scheme, port, family in open_questions:
         evidence += inside_proof(seen, scheme, port, family)
     site = f"https://{seen.wish.names[0]}{'' if seen.wish.https_port == 443 else f':{seen.wish.https_port}'}/" if seen.wish.names else "your site"
-    advice = f"Open {site} on a phone with Wi-Fi turned off. Or put a machine outside your home into the group vantage, such as a small rented server, and look again."
+    advice = f"Open {site} on a phone with Wi-Fi turned off. Or put a machine outside, such as a small rented server, into the group vantage, and look again."
     about = [f"{port} {SPOKEN[family]}" for _, port, family in open_questions]
     yield finding("not_proven_from_outside", f"Not proven from outside: {doors}.", evidence, advice, NOT_PROVEN, about)
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..address.model import Found
+from ..address.model import Found, Settings
 from ..probe import wire
 from . import ports
 from .ports import Door
@@ -52,6 +52,7 @@ def observe(task: Task, detect: Detect, names: Names | None) -> dict[str, Any]:
         found, said = addresses.result(), told.result()
         seen = {
             "place": SERVER,
+            "ports": {ports.HTTPS: task.https_port, ports.HTTP: task.http_port},
             "found": {family: plain(one) for family, one in found.items()},
             "names": dict(said),
             "here": here.result(),
@@ -59,6 +60,16 @@ def observe(task: Task, detect: Detect, names: Names | None) -> dict[str, Any]:
     public = [one.address for one in found.values() if one.address]
     own = ports.of_names(task.names, public, task.https_port, task.http_port)
     return {**seen, "tried": ports.knock_all([*own, *task.doors], task.timeout)}
+
+
+def settings_of(declared: Mapping[str, Any]) -> Settings:
+    """Settings for the search of addresses from their plain form. Raises ValueError for a line that is not known."""
+    known = {one.name for one in fields(Settings)}
+    unknown = sorted(set(declared) - known)
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)} is not known; known are {', '.join(sorted(known))}")
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in declared.items()}
+    return Settings(**values)
 
 
 def plain(found: Found) -> dict[str, Any]:
@@ -80,7 +91,7 @@ def simply_one(name: str) -> dict[str, Any]:
     return {"resolved": {"A": [one for one in found if ":" not in one], "AAAA": [one for one in found if ":" in one], "trouble": ""}}
 
 
-def doors(looks: Iterable[Mapping[str, Any]], https_port: int = 443, http_port: int = 80) -> list[dict[str, Any]]:
+def doors(looks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What the other hosts are to try, after the servers have looked: both ports of every address that a name has in the DNS or the home has itself."""
     wanted: dict[Door, None] = {}
     for look in looks:
@@ -88,5 +99,5 @@ def doors(looks: Iterable[Mapping[str, Any]], https_port: int = 443, http_port: 
         for name, said in look.get("names", {}).items():
             told = [told["addresses"] for told in said.get("servers", {}).values()] or [said.get("resolved", {})]
             known = [address for one in told for kind in ("A", "AAAA") for address in one.get(kind, [])]
-            wanted |= dict.fromkeys(ports.of_names([name], dict.fromkeys([*public, *known]), https_port, http_port))
+            wanted |= dict.fromkeys(ports.of_names([name], dict.fromkeys([*public, *known]), look["ports"][ports.HTTPS], look["ports"][ports.HTTP]))
     return [asdict(door) for door in wanted]

@@ -37,7 +37,6 @@ class Wish:
     public: tuple[str, ...] = ()
     allow_private: bool = False
     engine: str = "caddy"
-    challenges: tuple[str, ...] = ()
     dns_provider: str = ""
     wildcard: bool = False
 
