@@ -1,4 +1,5 @@
-"""Each role's README, made from its argument spec and defaults. `--check` says whether one is not current."""
+"""Each role's README, made from its argument spec and defaults, and the table of providers in ddns.md, made from their classes. `--check` says whether one
+is not current."""
 
 from __future__ import annotations
 
@@ -8,7 +9,29 @@ from typing import Any
 
 import yaml
 
-ROLES = Path(__file__).resolve().parents[1] / "roles"
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from plugins.module_utils.ddns.model import Capabilities, LeftOut  # noqa: E402
+from plugins.module_utils.ddns.providers import registry  # noqa: E402
+
+ROLES = ROOT / "roles"
+PROVIDERS = ROOT / "docs" / "ddns.md"
+BEGIN, END = "<!-- providers: made by `make docs` from plugins/module_utils/ddns/providers -->", "<!-- end of providers -->"
+
+HEAD = (
+    "provider",
+    "addresses",
+    "one call",
+    "a family that it leaves out",
+    "can be removed",
+    "names below it",
+    "prefix alone",
+    "TXT for certificates",
+    "kept by the server",
+)
+FAMILY = {"ipv4": "IPv4", "ipv6": "IPv6"}
+LEFT_OUT = {LeftOut.UNTOUCHED: "stays", LeftOut.HAZARD: "is harmed: both are sent", LeftOut.UNKNOWN: "nobody says: both are sent where there are both"}
 
 
 def plain(text: str) -> str:
@@ -36,14 +59,61 @@ def readme(role: Path) -> str:
     return head + "\n".join(rows) + "\n\nThis page is made from `meta/argument_specs.yml` and `defaults/main.yml` by `make docs`.\n"
 
 
+def span(seconds: float) -> str:
+    """A time as one says it."""
+    for unit, name in ((3600, "h"), (60, "min")):
+        if seconds % unit == 0:
+            return f"{seconds / unit:g} {name}"
+    return f"{seconds:g} s"
+
+
+def families(names: tuple[str, ...]) -> str:
+    return " and ".join(FAMILY[name] for name in names)
+
+
+def limits(can: Capabilities) -> str:
+    found = [
+        f"{span(can.interval)} between calls" if can.interval else "",
+        f"{can.daily} calls a day" if can.daily else "",
+        f"{span(can.retry)} after its trouble" if can.retry else "",
+        f"refreshed after {can.keep_alive} days" if can.keep_alive else "",
+    ]
+    return ", ".join(filter(None, found))
+
+
+def row(name: str) -> str:
+    """A provider's line of the table."""
+    can = registry.provider(name).CAPABILITIES
+    both = len(can.families) > 1
+    call = f"{'both families' if can.together and both else 'one family'}, {f'{can.most_hosts} names' if can.most_hosts > 1 else 'one name'}"
+    cleared = families(can.clear) + (", both at once" if can.clear_together else "")
+    marks = ["yes" if able else "" for able in (can.wildcard, can.prefix, can.txt)]
+    return line(f"`{name}`", families(can.families), call, LEFT_OUT[can.left_out] if both else "", cleared, *marks, limits(can))
+
+
+def line(*cells: str) -> str:
+    return "".join(f"| {cell} " if cell else "| " for cell in cells) + "|"
+
+
+def providers(page: str) -> str:
+    """The page with the table as it has to be now."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"{PROVIDERS.name} has no place for the table of providers: {BEGIN} ... {END}")
+    rows = "\n".join((line(*HEAD), "|" + "---|" * len(HEAD), *map(row, registry.NAMES)))
+    return f"{before}{BEGIN}\n\n{rows}\n\n{END}{after}"
+
+
 def main() -> int:
+    pages = {role / "README.md": readme(role) for role in sorted(ROLES.iterdir())}
+    pages[PROVIDERS] = providers(PROVIDERS.read_text())
     old = []
-    for role in sorted(ROLES.iterdir()):
-        path = role / "README.md"
-        if not path.exists() or path.read_text() != readme(role):
-            old.append(str(path.relative_to(ROLES.parent)))
+    for path, text in pages.items():
+        if not path.exists() or path.read_text() != text:
+            old.append(str(path.relative_to(ROOT)))
             if "--check" not in sys.argv:
-                path.write_text(readme(role))
+                path.write_text(text)
     if old and "--check" in sys.argv:
         print("not current, run 'make docs': " + ", ".join(old), file=sys.stderr)
         return 1
