@@ -144,6 +144,14 @@ def test_a_secret_that_comes_back_is_not_shown(first: First) -> None:
 
 
 @every
+def test_a_secret_that_is_cut_is_not_shown_in_part(first: First) -> None:
+    page = b"<p>" + b" " * 370 + SECRET.encode() + b"</p>"
+    provider, _ = play(first.kind, first.options, Turn(first.asked, page, 500, first.sent), secrets=first.secrets)
+    (outcome,) = provider.update(CALL)
+    assert SECRET[:6] not in outcome.said
+
+
+@every
 def test_after_a_refusal_of_the_account_its_other_names_are_not_tried(first: First) -> None:
     provider, script = play(first.kind, first.options, Turn(first.asked, {"success": False, "message": "no"}, 401, first.sent), secrets=first.secrets)
     outcomes = provider.update(Call(("www.example.org", "other.example.org"), {"ipv4": "198.51.100.2"}))

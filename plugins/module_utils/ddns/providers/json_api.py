@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from ...acme.problem import printable
 from ..model import CLEAR, RECORD, Call, Kind, Outcome
+from ..redact import redacted
 from ..transport import Request, Unreachable
 from .port import Provider
 from .zone import relative
@@ -140,7 +140,7 @@ class JsonApi(Provider):
             data = json.loads(response.body.decode("utf-8"))
         except (ValueError, RecursionError):
             kind = Kind.SERVER if response.status >= 500 else Kind.RATE_LIMITED if response.status == 429 else Kind.UNKNOWN
-            said = f"{self.TITLE} answered with something that is not JSON (HTTP {response.status}): {response.text[: LONGEST * 2]}"
+            said = f"{self.TITLE} answered with something that is not JSON (HTTP {response.status}): {response.text}"
             raise Failed(kind, self.shown(said), retry_after(response.headers)) from None
         return Answer(response.status, data, response.headers)
 
@@ -181,9 +181,7 @@ class JsonApi(Provider):
 
     def shown(self, text: str, longest: int = LONGEST) -> str:
         """A stranger's words without this account's secrets, fit to be shown."""
-        for secret in sorted(self.account.secrets.values(), key=len, reverse=True):
-            text = text.replace(secret, "***") if secret else text
-        return printable(text, longest)
+        return redacted(text, self.account.secrets.values(), longest)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
