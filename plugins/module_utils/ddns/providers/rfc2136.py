@@ -187,7 +187,7 @@ class Rfc2136(Provider):
             raise Unreachable(f"{self.server} gave no answer in {TIMEOUT:.0f} s.") from None
         except (OSError, EOFError) as error:
             raise Unreachable(f"{self.server} cannot be reached: {printable(str(error))}") from None
-        except dns.exception.DNSException as error:
+        except (dns.exception.DNSException, ValueError) as error:  # ValueError: dnspython 2.3 at an opcode that there is not
             raise Failed(Kind.UNKNOWN, f"{self.server} gave an answer that cannot be understood ({type(error).__name__}).") from None
         if not found.had_tsig:
             self.judge(found, signed=False)
