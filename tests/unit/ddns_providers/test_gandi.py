@@ -68,8 +68,9 @@ def test_names_are_written_as_the_api_has_them(zone: str, host: str, name: str) 
     assert provider.update(call("2001:db8::1", host, "ipv6"))[0].kind == Kind.NOCHG and script.over()
 
 
-def test_clearing_removes_the_record_set() -> None:
-    provider, script = gandi(Turn(f"GET {PLACE}", rrset(OLD)), Turn(f"DELETE {PLACE}", b"", 204))
+@pytest.mark.parametrize(("answer", "status"), [(b"", 204), (GONE, 404)])
+def test_clearing_removes_the_record_set_or_finds_it_gone(answer: object, status: int) -> None:
+    provider, script = gandi(Turn(f"GET {PLACE}", rrset(OLD)), Turn(f"DELETE {PLACE}", answer, status))
     assert provider.update(call(CLEAR))[0].kind == Kind.GOOD and script.over()
 
 

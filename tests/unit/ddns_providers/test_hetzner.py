@@ -107,8 +107,9 @@ def test_names_are_written_as_the_api_has_them(zone: str, host: str, name: str) 
     assert provider.update(call("2001:db8::1", host, "ipv6"))[0].kind == Kind.NOCHG and script.over()
 
 
-def test_clearing_removes_the_record_set() -> None:
-    provider, script = hetzner(Turn(f"GET {PLACE}", rrset(OLD, OTHER)), Turn(f"DELETE {PLACE}", action("success")))
+@pytest.mark.parametrize(("answer", "status"), [(action("success"), 200), (refused("not_found"), 404)])
+def test_clearing_removes_the_record_set_or_finds_it_gone(answer: dict[str, object], status: int) -> None:
+    provider, script = hetzner(Turn(f"GET {PLACE}", rrset(OLD, OTHER)), Turn(f"DELETE {PLACE}", answer, status))
     assert provider.update(call(CLEAR))[0].kind == Kind.GOOD and script.over()
 
 

@@ -108,6 +108,7 @@ def test_clearing_what_is_not_there_changes_nothing() -> None:
         (403, refused("This API key is not allowed to operate on this domain.", "DOMAIN_NOT_ALLOWED"), Kind.NOT_ALLOWED, "limited"),
         (403, refused("Your address may not.", "IP_NOT_ALLOWED"), Kind.NOT_ALLOWED, "limited"),
         (400, refused("Edit error: We were unable to edit the DNS record."), Kind.UNKNOWN, "unable to edit"),
+        (400, refused("Not an invalid domain.", "SOMETHING_NEW"), Kind.UNKNOWN, "SOMETHING_NEW"),
         (200, refused("something new"), Kind.UNKNOWN, "something new"),
         (503, refused("busy"), Kind.SERVER, "busy"),
     ],

@@ -188,7 +188,8 @@ class Rfc2136(Provider):
         except (OSError, EOFError) as error:
             raise Unreachable(f"{self.server} cannot be reached: {printable(str(error))}") from None
         except (dns.exception.DNSException, ValueError) as error:  # ValueError: dnspython 2.3 at an opcode that there is not
-            raise Failed(Kind.UNKNOWN, f"{self.server} gave an answer that cannot be understood ({type(error).__name__}).") from None
+            why = printable(f"{type(error).__name__}: {error}", 80)
+            raise Failed(Kind.UNKNOWN, f"{self.server} gave an answer that cannot be understood or has no signature ({why}).") from None
         if not found.had_tsig:
             self.judge(found, signed=False)
         return found
