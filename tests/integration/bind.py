@@ -21,21 +21,6 @@ from tests.tools import program
 from tests.unit.acme.name_server import free_port
 
 IMAGE = "exposure-bed/isp:current"
-PACKAGES = (
-    "bind9-libs",
-    "libuv1",
-    "libfstrm0",
-    "libjemalloc2",
-    "libjson-c5",
-    "liblmdb0",
-    "libmaxminddb0",
-    "libnghttp2-14",
-    "libprotobuf-c1",
-    "libcap2",
-    "libxml2",
-)
-"""Where named and its libraries are, so far as a small machine lacks them."""
-
 SECRET = "c2VjcmV0IG9mIHRoZSBob21lIHNlcnZlciwgMzIgYnl0ZXM="
 OTHER_SECRET = "YW5vdGhlciBzZWNyZXQgb2YgYW5vdGhlciBrZXksIDMyIQ=="
 
@@ -99,11 +84,23 @@ def command(folder: Path) -> tuple[list[str], dict[str, str]]:
     docker = shutil.which("docker")
     if docker and subprocess.run([docker, "image", "inspect", IMAGE], capture_output=True).returncode == 0:
         return [docker, "run", "--rm", "--name", f"apis-bind-{os.getpid()}", "--network=host", "--volume", f"{folder}:{folder}", IMAGE, "named", *named], {}
-    folders: list[str] = []
-    for package in PACKAGES:
-        with contextlib.suppress(subprocess.CalledProcessError):
-            folders += [str(path.parent) for path in Path(program(package, "/usr/lib")).glob("*/*.so*")]
-    return [program("bind9", "/usr/sbin/named"), *named], {"LD_LIBRARY_PATH": ":".join(dict.fromkeys(folders))}
+    folders = dict.fromkeys(str(path.parent) for package in missing() for path in Path(program(package, "/usr/lib")).glob("*/*.so*"))
+    return [program("bind9", "/usr/sbin/named"), *named], {"LD_LIBRARY_PATH": ":".join(folders)}
+
+
+def missing() -> list[str]:
+    """The packages of named's libraries that this machine does not have."""
+    names = {"bind9-libs"}
+    for _ in range(3):  # the libraries' own libraries too
+        names |= depends("bind9", *names)
+    there = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package}\n"], check=True, capture_output=True, text=True).stdout
+    return sorted(names - {line.removeprefix("installed ") for line in there.splitlines()})
+
+
+def depends(*packages: str) -> set[str]:
+    """The libraries that packages cannot do without."""
+    said = subprocess.run(["apt-cache", "depends", "--important", *packages], check=True, capture_output=True, text=True).stdout
+    return {line.removeprefix("  Depends: ") for line in said.splitlines() if line.startswith("  Depends: lib")}
 
 
 @contextlib.contextmanager

@@ -68,8 +68,9 @@ def test_an_unchanged_address_costs_no_write() -> None:
     assert provider.update(call(NEW))[0].kind == Kind.NOCHG
 
 
-def test_of_several_records_one_is_left() -> None:
-    provider, script = hetzner(Turn(f"GET {PLACE}", rrset(OTHER, NEW)), Turn(SET, action("success"), 201, {"records": [{"value": NEW}]}))
+@pytest.mark.parametrize("found", [(OTHER, NEW), (NEW, OTHER)])
+def test_of_several_records_one_is_left(found: tuple[str, ...]) -> None:
+    provider, script = hetzner(Turn(f"GET {PLACE}", rrset(*found)), Turn(SET, action("success"), 201, {"records": [{"value": NEW}]}))
     assert provider.update(call(NEW))[0].kind == Kind.GOOD and script.over()
 
 

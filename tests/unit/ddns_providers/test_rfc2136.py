@@ -16,6 +16,7 @@ import pytest
 
 from plugins.module_utils.ddns.model import Account, Call, Kind
 from plugins.module_utils.ddns.providers import rfc2136 as module
+from plugins.module_utils.ddns.providers.json_api import Failed
 from plugins.module_utils.ddns.providers.rfc2136 import Rfc2136
 
 SECRET = "c2VjcmV0IG9mIHRoZSBob21lIHNlcnZlciwgMzIgYnl0ZXM="
@@ -102,6 +103,16 @@ def test_an_answer_without_a_signature_ends_nothing_for_good_and_proves_nothing(
     with server(saying(code, signed=False)) as (port, _):
         (outcome,) = provider(port).update(CALL)
     assert outcome.kind == Kind.UNKNOWN and ("signature" in outcome.said or "policy" in outcome.said)
+
+
+@pytest.mark.parametrize("code", [dns.rcode.NOERROR, dns.rcode.REFUSED])
+def test_a_dnspython_that_lets_such_an_answer_through_is_not_relied_on(code: int) -> None:
+    """2.3, of Debian 12, does."""
+    answer = dns.message.Message()
+    answer.set_rcode(code)
+    with pytest.raises(Failed) as failed:
+        provider(53).judge(answer, signed=False)
+    assert failed.value.outcome.kind == Kind.UNKNOWN
 
 
 def test_a_server_that_knows_no_prerequisites_is_sent_the_update() -> None:
