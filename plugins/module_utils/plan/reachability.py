@@ -99,7 +99,7 @@ def check_abilities(entry: Mapping[str, Any], hosts: list[str], can: Capabilitie
             house.mistakes.add(name, where, "families", family, f"{entry['provider']} keeps no address of this family", cure)
     for one in hosts:
         if one.startswith("*.") and not can.wildcard:
-            cure = f"{one[2:]}: below it every name leads there as well, or each name by itself" if entry["provider"] == "duckdns" else "each name by itself"
+            cure = "each name by itself, or a provider that takes one"
             house.mistakes.add(name, where, "hosts", one, f"{entry['provider']} takes no wildcard", cure)
     if entry["prefix"] and not can.prefix:
         house.mistakes.add(
