@@ -55,7 +55,7 @@ class Dialogue:
         return base64.b64decode(pair).decode()
 
 
-SECRET = "t0ken/with+all&sorts=of?Ünsäfe \"things\\"
+SECRET = 't0ken/with+all&sorts=of?Ünsäfe "things\\'
 ENTRIES: Mapping[str, Mapping[str, str]] = {
     "desec": {"token": SECRET},
     "duckdns": {"token": SECRET},

@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import html
 import json
+import subprocess
+import sys
 from urllib.parse import quote, quote_plus
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from plugins.module_utils.ddns.model import CLEAR, FAMILIES, LATCHING, Call, Kind, LeftOut
 from plugins.module_utils.ddns.providers.registry import NAMES, provider
@@ -171,10 +175,24 @@ def test_the_outcomes_stand_in_the_order_of_the_names(name: str) -> None:
 
 def test_every_name_of_the_registry_is_a_provider_of_that_name_or_said_to_be_none() -> None:
     assert set(ENTRIES) < set(NAMES) and len(NAMES) == len(set(NAMES)) == 18
-    for name in ENTRIES:
-        assert provider(name).NAME == name
-    with pytest.raises(LookupError, match="one of cloudflare, desec, .* dyndns2 with server"):
+    assert [provider(name).NAME for name in ENTRIES] == list(ENTRIES)
+    with pytest.raises(LookupError, match=r"one of cloudflare, desec, .* dyndns2 with server"):
         provider("selfmade")
+
+
+def test_asking_for_one_provider_loads_no_other() -> None:
+    show = "import sys; from plugins.module_utils.ddns.providers.registry import provider; provider('duckdns'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True).stdout.split()
+    room = "plugins.module_utils.ddns.providers."
+    assert {name.removeprefix(room) for name in loaded if name.startswith(room)} == {"answers", "duckdns", "port", "registry", "web"}
+    assert not {"ssl", "dns", "http.client"} & set(loaded)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=6, max_size=60), st.sampled_from(["{}", "<{}>", "a{}b", '"{}"']))
+def test_no_secret_at_all_comes_back(secret: str, around: str) -> None:
+    (outcome,) = at("duckdns", said(f"strange {around.format(secret)} answer"), token=secret)[0].update(one("duckdns"))
+    assume(secret.lower() not in "strange answer")
+    assert secret not in outcome.said and "***" in outcome.said
 
 
 def test_a_provider_that_spoils_what_it_is_not_told_says_so() -> None:

@@ -26,7 +26,14 @@ def test_both_families_never_go_together_as_that_is_a_bad_address_to_it() -> Non
 
 @pytest.mark.parametrize(
     ("word", "kind"),
-    [(f"nochg {V4}", Kind.NOCHG), ("badauth", Kind.AUTH), ("nohost", Kind.NOT_FOUND), ("abuse", Kind.ABUSE), ("badsys", Kind.NOT_ALLOWED), ("badip", Kind.NOT_ALLOWED)],
+    [
+        (f"nochg {V4}", Kind.NOCHG),
+        ("badauth", Kind.AUTH),
+        ("nohost", Kind.NOT_FOUND),
+        ("abuse", Kind.ABUSE),
+        ("badsys", Kind.NOT_ALLOWED),
+        ("badip", Kind.NOT_ALLOWED),
+    ],
 )
 def test_each_word_is_known_though_http_says_200(word: str, kind: Kind) -> None:
     assert at("he", said(word))[0].update(Call((HOST,), {"ipv4": V4}))[0].kind == kind

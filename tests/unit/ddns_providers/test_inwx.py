@@ -45,6 +45,8 @@ def test_an_aaaa_record_goes_by_not_being_named(values: dict[str, str]) -> None:
     assert outcome.kind == Kind.GOOD and dialogue.pairs == {"myip": V4}
 
 
-@pytest.mark.parametrize(("word", "kind"), [("nochg", Kind.NOCHG), ("badauth", Kind.AUTH), ("nohost", Kind.NOT_FOUND), ("abuse", Kind.ABUSE), ("911", Kind.SERVER)])
+@pytest.mark.parametrize(
+    ("word", "kind"), [("nochg", Kind.NOCHG), ("badauth", Kind.AUTH), ("nohost", Kind.NOT_FOUND), ("abuse", Kind.ABUSE), ("911", Kind.SERVER)]
+)
 def test_each_word_is_known_though_http_says_200(word: str, kind: Kind) -> None:
     assert at("inwx", said(word))[0].update(Call((HOST,), BOTH))[0].kind == kind

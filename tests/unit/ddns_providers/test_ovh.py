@@ -20,7 +20,14 @@ def test_either_family_goes_by_itself(values: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("word", "kind"),
-    [("nochg", Kind.NOCHG), ("nohost", Kind.NOT_FOUND), ("notfqdn", Kind.NOT_FOUND), ("badrequest", Kind.NOT_ALLOWED), ("badauth", Kind.AUTH), ("911", Kind.SERVER)],
+    [
+        ("nochg", Kind.NOCHG),
+        ("nohost", Kind.NOT_FOUND),
+        ("notfqdn", Kind.NOT_FOUND),
+        ("badrequest", Kind.NOT_ALLOWED),
+        ("badauth", Kind.AUTH),
+        ("911", Kind.SERVER),
+    ],
 )
 def test_each_word_is_known(word: str, kind: Kind) -> None:
     assert at("ovh", said(word))[0].update(Call((HOST,), {"ipv4": V4}))[0].kind == kind
