@@ -16,7 +16,7 @@ LIST = f"""home.casa.example|198.51.100.1|{URL}S0mekey4
 home.casa.example|2001:0DB8:7:0::1|{URL}S0mekey6
 New.casa.example|NULL|http://freedns.afraid.org/dynamic/update.php?S0mekeyN
 foreign.casa.example|198.51.100.1|https://freedns.afraid.org.evil.example/update.php?k
-odd.casa.example|198.51.100.1|https://freedns.afraid.org:zz/update.php?k
+odd.casa.example|198.51.100.1|https://[freedns.afraid.org/update.php?k
 """
 V4_ONLY, V6_ONLY = {"ipv4": V4}, {"ipv6": V6}
 
