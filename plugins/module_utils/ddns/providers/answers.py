@@ -108,7 +108,7 @@ def is_page(response: Response) -> bool:
 
 def title(response: Response) -> str:
     found = re.search(r"<title[^>]*>([^<]{1,400})", text(response)[:20000], re.IGNORECASE)
-    return found[1].strip() if found else "without a title"
+    return found[1] if found else "without a title"
 
 
 def addresses(words: str) -> dict[str, str]:

@@ -42,6 +42,12 @@ class Desec(WebProvider):
         pairs = [("hostname", ",".join(hosts)), ("myipv4", call.values.get(IPV4, "preserve")), ("myipv6", call.prefix or call.values.get(IPV6, "preserve"))]
         return Request("GET", f"{URL}?{query(pairs)}", self.bearer("Token"))
 
+    def read(self, response: Response, hosts: tuple[str, ...], call: Call) -> list[Outcome]:
+        """One answer for all names."""
+        line = " ".join(answers.spoken(response))
+        kind = self.WORDS.get(line)
+        return [Outcome(kind, line) if kind else failure(response)] * len(hosts)
+
     def exchanged(self, hosts: tuple[str, ...], call: Call) -> list[Outcome]:
         """All together, and where deSEC refused all for the sake of one name, each by itself."""
         found = super().exchanged(hosts, call)

@@ -94,7 +94,7 @@ class FreeDns(WebProvider):
         lines = answers.spoken(response)
         parts = [line.split("|") for line in lines if line.count("|") == 2]
         found = [Record(host.strip().lower(), *known(address), url.strip()) for host, address, url in parts]
-        self.headers.update(urlsplit(record.url).query for record in found)
+        self.headers.update(record.url.partition("?")[2] for record in found)
         if found:
             return found
         line = " ".join(lines)
@@ -111,10 +111,9 @@ def safe(url: str) -> str:
     """The address that updates a record, over HTTPS; '' where it is not FreeDNS's own."""
     try:
         parts = urlsplit(url)
-        port = parts.port
     except ValueError:
         return ""
-    own = parts.hostname == "freedns.afraid.org" and parts.username is None and port in (None, 80, 443) and parts.query
+    own = parts.hostname == "freedns.afraid.org" and parts.query
     return f"https://freedns.afraid.org{parts.path}?{parts.query}" if own else ""
 
 
