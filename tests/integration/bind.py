@@ -83,7 +83,7 @@ def command(folder: Path) -> tuple[list[str], dict[str, str]]:
     named = ["-g", "-c", str(folder / "named.conf")]
     docker = shutil.which("docker")
     if docker and subprocess.run([docker, "image", "inspect", IMAGE], capture_output=True).returncode == 0:
-        return [docker, "run", "--rm", "--name", f"apis-bind-{os.getpid()}", "--network=host", "--volume", f"{folder}:{folder}", IMAGE, "named", *named], {}
+        return [docker, "run", "--rm", "--name", f"exposure-bind-{os.getpid()}", "--network=host", "--volume", f"{folder}:{folder}", IMAGE, "named", *named], {}
     folders = dict.fromkeys(str(path.parent) for package in missing() for path in Path(program(package, "/usr/lib")).glob("*/*.so*"))
     return [program("bind9", "/usr/sbin/named"), *named], {"LD_LIBRARY_PATH": ":".join(folders)}
 
