@@ -64,7 +64,7 @@ def test_no_call_asks_for_more_than_the_provider_can(wanted: dict, known: dict, 
         values = said(call)
         assert 1 <= len(call.hosts) <= can.most_hosts and values
         assert set(values) <= set(can.families) or can.clear_together
-        assert can.together or len(values) == 1 or can.clear_together and set(values.values()) == {CLEAR}
+        assert can.together or len(values) == 1 or (can.clear_together and set(values.values()) == {CLEAR})
         assert can.prefix or not call.prefix
         assert can.wildcard or not any(host.startswith("*.") for host in call.hosts)
         assert set(values.values()) == {CLEAR} or not (can.clear_together and CLEAR in values.values())
