@@ -207,9 +207,11 @@ def value(settings: Settings, entry: AccountSettings, host: str, family: str, ad
     suffix = entry.suffixes.get(host, "")
     if family != IPV6 or not (suffix or entry.prefix or settings.address.suffix):
         return address
-    from .host_part import joined, network
-
     length = settings.address.prefix_length
     if entry.prefix:
-        return network(address, length)
-    return joined(address, length, suffix or settings.address.suffix)
+        import ipaddress
+
+        return str(ipaddress.IPv6Network((address, length), strict=False))
+    from ..address.prefix import combine
+
+    return combine(address, suffix or settings.address.suffix, length)

@@ -56,12 +56,16 @@ def look(turn: Turn, wanted: Mapping[Question, str], resolver: Resolver, verify_
     """Ask what the names have where that is not known, or was not looked at for long."""
     moment = turn.now()
     asked = set()
-    for host, family in wanted:
-        known = turn.record((host, family))
+    for question, wish in wanted.items():
+        known = turn.record(question)
         if known is None or due(known, moment, verify_every) or turn.check:
-            asked.add((host, family))
-        if turn.can.left_out == LeftOut.HAZARD or (turn.can.clear_together and wanted[host, family] == CLEAR):
-            asked |= {(host, other) for other in FAMILIES if other in turn.can.families and turn.record((host, other)) is None}
+            asked.add(question)
+        elif known.address == wish and not turn.force:
+            continue
+        # A call may be made, which must not spoil what it does not change.
+        if turn.can.left_out != LeftOut.UNTOUCHED or (turn.can.clear_together and wish == CLEAR):
+            others = [(question[0], family) for family in FAMILIES if family in turn.can.families]
+            asked |= {other for other in others if turn.record(other) is None}
     turn.seen = dict(answers(turn, sorted(asked), resolver))
     for question in turn.seen:
         known = turn.record(question)

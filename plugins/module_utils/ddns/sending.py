@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from .backoff import DAY, wait
 from .confirm import Question
 from .engine import latch_text
@@ -116,10 +118,18 @@ def answered(turn: Turn, call: Call) -> list[Outcome]:
 def clean(turn: Turn, call: Call, outcome: Outcome) -> Outcome:
     """An outcome without secrets, and not taken for a success where the provider says that it set something else."""
     kind, said = outcome.kind, outcome.said
-    other = [text for family, text in outcome.echoed.items() if text != call.values.get(family, text)]
+    other = [text for family, text in outcome.echoed.items() if call.values.get(family) and not equal(text, call.values[family])]
     if kind in DONE and other:
         kind, said = Kind.UNKNOWN, f"it says that it set {other[0]}, which it was not told"
     return Outcome(kind, turn.shown(said), {}, outcome.retry_after)
+
+
+def equal(one: str, other: str) -> bool:
+    """Whether two texts spell one address."""
+    try:
+        return ipaddress.ip_address(one) == ipaddress.ip_address(other)
+    except ValueError:
+        return False
 
 
 def said_by(turn: Turn, outcome: Outcome) -> str:

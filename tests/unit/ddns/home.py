@@ -71,7 +71,7 @@ class Home:
 
     def provider(self, name: str) -> type[Provider]:
         if name != "fake":
-            raise KeyError(name)
+            raise LookupError(f"There is no provider called {name}.")
         home = self
 
         class Fake(Provider):

@@ -110,6 +110,15 @@ def test_nothing_is_sent_where_the_other_family_would_be_spoilt(known: dict, pas
     assert [(refusal.family, refusal.passing) for refusal in refusals] == [(IPV6, passing)] and words in refusals[0].text
 
 
+NOBODY_SAYS = Capabilities(left_out=LeftOut.UNKNOWN)
+
+
+@pytest.mark.parametrize(("known", "sent"), [({IPV6: A6}, {IPV4: B, IPV6: A6}), ({IPV6: CLEAR}, {IPV4: B}), ({}, {IPV4: B})])
+def test_where_nobody_says_what_becomes_of_the_other_family_it_goes_along_if_there_is_one(known: dict, sent: dict) -> None:
+    planned, refusals = calls({"a.example": {IPV4: B}}, {"a.example": known}, NOBODY_SAYS)
+    assert [call.values for call in planned] == [sent] and not refusals
+
+
 BOTH_AT_ONCE = Capabilities(clear=FAMILIES, clear_together=True)
 
 
