@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.homeserver.exposure.plugins.module_utils.ddns.providers import registry
 from ansible_collections.homeserver.exposure.plugins.module_utils.router.instruction import instruction
+from ansible_collections.homeserver.exposure.plugins.module_utils.router.model import Mapping as RouterMapping
 
 
 def ddns_secrets(entries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
@@ -23,7 +24,7 @@ def ddns_secrets(entries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, st
 
 def router_instruction(forwardings: Sequence[Mapping[str, Any]]) -> str:
     """What a person types into the router."""
-    return instruction(forwardings)
+    return instruction([RouterMapping(**forwarding) for forwarding in forwardings])
 
 
 def address_troubles(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:

@@ -77,5 +77,6 @@ def test_every_example_of_the_documentation_makes_a_plan(variables: dict[str, An
     given = {"exposure_domain": "example.duckdns.org", "exposure_proxy": engine, **variables}
     made = make({"server": Inventory(given, ("proxy",), {"release": "trixie"})}, catalogue)
     published = made.hosts["server"].ddns
-    assert [account.provider for account in published.accounts] if published else [] == [entry["provider"] for entry in variables.get("exposure_ddns", [])]
+    accounts = published.accounts if published else []
+    assert [account.provider for account in accounts] == [entry["provider"] for entry in variables.get("exposure_ddns", [])]
     assert {site["name"] for site in variables.get("exposure_sites", [])} == {probe.site for probe in made.probes}

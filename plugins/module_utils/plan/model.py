@@ -158,10 +158,9 @@ class NameAccount:
 
 @dataclass
 class NamePublisher:
-    """What a host publishes: its accounts, who is asked for the public address (address/model.py, Settings), and whom providers may write to."""
+    """What a host publishes: its accounts, and whom providers may write to."""
 
     accounts: list[NameAccount]
-    address: dict[str, Any]
     contact: str
 
 
@@ -178,8 +177,8 @@ class Forwarding:
 
 @dataclass
 class HostPlan:
-    """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go. `router`:
-    whether the `forwardings` are printed for a person (manual), set (auto), or nobody's affair (none). `used`: the roles that look after
+    """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go. `public_address`: who is asked
+    for it (address/model.py, Settings). `router`: whether the `forwardings` are printed for a person (manual), set (auto), or nobody's affair (none). `used`: the roles that look after
     the address. `challenges`: why certificates are proven in the way they are."""
 
     proxy: Proxy | None = None
@@ -188,6 +187,7 @@ class HostPlan:
     unused: list[str] = field(default_factory=list)
     admissions: list[Admission] = field(default_factory=list)
     openings: list[Opening] = field(default_factory=list)
+    public_address: dict[str, Any] = field(default_factory=dict)
     ddns: NamePublisher | None = None
     router: str = "none"
     forwardings: list[Forwarding] = field(default_factory=list)

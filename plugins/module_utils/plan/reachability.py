@@ -18,6 +18,8 @@ FORWARDED = "homeserver.exposure"
 
 def add_reachability(plan: Plan, house: House) -> None:
     """For each host: the accounts whose names it keeps, and the rules of the router."""
+    for name, host in house.hosts.items():
+        plan.hosts[name].public_address = address_settings(host["public_address"])
     add_names(plan, house)
     for name in house.proxies:
         host, its = house.hosts[name], plan.hosts[name]
@@ -72,7 +74,7 @@ def add_names(plan: Plan, house: House) -> None:
         accounts = [account for entry in host["ddns"] if (account := account_of(entry, name, house))]
         check_names_once(name, accounts, kept, house)
         if accounts:
-            plan.hosts[name].ddns = NamePublisher(accounts, address_settings(host["public_address"]), host["acme"]["email"])
+            plan.hosts[name].ddns = NamePublisher(accounts, host["acme"]["email"])
 
 
 def account_of(entry: Mapping[str, Any], name: str, house: House) -> NameAccount | None:
@@ -99,7 +101,7 @@ def check_abilities(entry: Mapping[str, Any], hosts: list[str], can: Capabilitie
             house.mistakes.add(name, where, "families", family, f"{entry['provider']} keeps no address of this family", cure)
     for one in hosts:
         if one.startswith("*.") and not can.wildcard:
-            cure = f"{one[2:]}: below it every name leads there as well, or each name by itself" if entry["provider"] == "duckdns" else "each name by itself"
+            cure = "each name by itself, or a provider that takes one"
             house.mistakes.add(name, where, "hosts", one, f"{entry['provider']} takes no wildcard", cure)
     if entry["prefix"] and not can.prefix:
         house.mistakes.add(

@@ -42,12 +42,12 @@ def test_the_plan_holds_no_secret_of_a_provider() -> None:
         ({**DUCK, "tokn": "t"}, ("ddns duckdns", "tokn")),
         ({**DUCK, "token": "two\nlines"}, ("ddns duckdns", "token")),
         ({**DUCK, "token": ["a"]}, ("ddns duckdns", "token")),
-        ({**DUCK, "hosts": ["*.home.duckdns.org"]}, ("ddns duckdns", "hosts")),
+        ({"provider": "noip", "username": "u", "password": "p", "hosts": ["*.home.example.org"]}, ("ddns noip", "hosts")),
         ({**DUCK, "families": ["ipv5"]}, ("ddns duckdns", "families")),
         ({**DUCK, "prefix": True}, ("ddns duckdns", "prefix")),
         ({**DUCK, "suffixes": {"nas.duckdns.org": "::20"}}, ("ddns duckdns", "suffixes")),
         ({**DUCK, "suffixes": {"home.duckdns.org": "2001:db8::20"}}, ("ddns duckdns", "suffixes")),
-        ({"provider": "ovh", "username": "u", "password": "p", "hosts": ["a.example.org"], "families": ["ipv6"]}, ("ddns ovh", "families")),
+        ({"provider": "namecheap", "zone": "example.org", "password": "p", "hosts": ["a.example.org"], "families": ["ipv6"]}, ("ddns namecheap", "families")),
     ],
 )
 def test_what_a_provider_cannot_do_is_refused_before_anything_is_sent(entry: dict[str, Any], place: tuple[str, str]) -> None:
