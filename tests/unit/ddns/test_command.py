@@ -148,7 +148,7 @@ def test_a_run_with_nothing_to_do_loads_nothing_that_could_call_anybody(server: 
     ("answer", "code", "words"),
     [
         ("auth", 11, "exposure ddns --reset home"),
-        ("abuse", 11, "exposure ddns --reset home"),
+        ("abuse", 11, "--reset home"),
         ("server", 12, "fake: said server"),
         ("broken", 12, "not understood"),
     ],
@@ -224,4 +224,4 @@ def test_where_the_state_cannot_be_kept_nothing_is_sent(server: Server) -> None:
 def test_other_areas_of_the_command_are_as_they_were(server: Server) -> None:
     done = subprocess.run([PYTHON, "-I", str(server.program), "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and all(area in done.stdout for area in ("certificates", "ddns", "failure", "status"))
-    assert subprocess.run([PYTHON, "-I", str(server.program), "certificates"], capture_output=True, check=False).returncode == 2
+    assert subprocess.run([PYTHON, "-I", str(server.program), "failure"], capture_output=True, check=False).returncode == 2
