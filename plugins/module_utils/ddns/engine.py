@@ -145,6 +145,8 @@ def standing(entry: AccountSettings, state: State, moment: float, force: bool) -
 
 
 def latch_text(entry: AccountSettings, said: str) -> str:
+    if not entry.name:
+        return f"{entry.provider} said: {said.rstrip('.')}."
     way = f"change the account in the inventory, or run 'exposure ddns --reset {entry.name}'"
     return f"{entry.provider} said: {said.rstrip('.')}. Nothing is sent any more. When it is put right: {way}."
 

@@ -465,7 +465,7 @@ class TestSettings:
         [
             ({"provider": "nobody"}, {}, "There is no provider called nobody."),
             ({"options": {"colour": "red"}}, {"token": "x"}, "fake has no option colour. It takes token, zone, server."),
-            ({"options": {"token": "x"}}, {}, "token of home belongs into the account's secrets."),
+            ({"options": {"token": "x"}}, {}, "token of home belongs into its secrets."),
             ({}, {}, "token of home must be given."),
         ],
     )
