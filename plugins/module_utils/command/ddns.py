@@ -44,6 +44,8 @@ def run(given: argparse.Namespace) -> int:
     except (SettingsWrong, OSError) as wrong:
         return say(str(wrong), SETTINGS_WRONG)
     from ..address.detect import detect
+    from ..address.model import Found
+    from ..address.model import Settings as AddressSettings
     from ..ddns.confirm import Authorities
     from ..ddns.engine import release
     from ..ddns.engine import run as bring
@@ -56,18 +58,26 @@ def run(given: argparse.Namespace) -> int:
 
         return Https(settings.contact, interface=settings.address.interface)
 
+    def look(address: AddressSettings, local_only: bool = False) -> dict[str, Found]:
+        try:
+            return detect(address, local_only)
+        except ValueError as wrong:
+            raise SettingsWrong(str(wrong)) from None
+
     released = [account for account in settings.accounts if account.name == given.reset]
     if given.reset and not released:
         return say(f"There is no account {given.reset}. There are {', '.join(account.name for account in settings.accounts)}.", SETTINGS_WRONG)
     try:
         state = State(state_folder(given.state))
         if given.check:
-            report = bring(settings, secrets, detect, Authorities(settings.nameservers), transport_of, state, time.time, check=True, force=given.force)
+            report = bring(settings, secrets, look, Authorities(settings.nameservers), transport_of, state, time.time, check=True, force=given.force)
         else:
             with state.alone():
                 for account in released:
                     release(state, account)
-                report = bring(settings, secrets, detect, Authorities(settings.nameservers), transport_of, state, time.time, force=given.force)
+                report = bring(settings, secrets, look, Authorities(settings.nameservers), transport_of, state, time.time, force=given.force)
+    except SettingsWrong as wrong:
+        return say(str(wrong), SETTINGS_WRONG)
     except OSError as error:
         return say(f"The state in {state_folder(given.state)} cannot be read or kept ({error}), so nothing is sent.", TROUBLE)
     if given.json:

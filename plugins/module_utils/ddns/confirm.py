@@ -27,6 +27,9 @@ Resolver = Callable[[Iterable[Question]], Mapping[Question, Seen]]
 PAUSES = (1.0, 1.0, 2.0, 4.0, 8.0)
 """Seconds between looks; the last one stays."""
 
+MOST_SILENT = 2
+"""Looks again where no server says anything of any name: they cannot be asked from here."""
+
 ANY_LABEL = "exposure-any"
 """What a wildcard is asked for."""
 
@@ -49,8 +52,9 @@ def confirm(
             addresses = last[question].addresses
             if addresses is not None and shows(addresses, written[question]):
                 shown[question] = clock() - begun
+        silent = not any(last[question].addresses is not None for question in written)
         pause = PAUSES[min(looks, len(PAUSES) - 1)]
-        if len(shown) == len(written) or clock() - begun + pause > within:
+        if len(shown) == len(written) or clock() - begun + pause > within or (silent and looks == MOST_SILENT):
             return shown, last
         looks += 1
         sleep(pause)

@@ -145,6 +145,8 @@ def standing(entry: AccountSettings, state: State, moment: float, force: bool) -
 
 
 def latch_text(entry: AccountSettings, said: str) -> str:
+    if not entry.name:
+        return f"{entry.provider} said: {said.rstrip('.')}."
     way = f"change the account in the inventory, or run 'exposure ddns --reset {entry.name}'"
     return f"{entry.provider} said: {said.rstrip('.')}. Nothing is sent any more. When it is put right: {way}."
 
@@ -164,20 +166,23 @@ def rested(entry: AccountSettings, host: str, family: str, state: State) -> Entr
 
 def quiet(settings: Settings, entries: list[AccountSettings], state: State, detect: Detect, moment: float) -> bool:
     """Whether everything is known to be as it should: told to the provider, seen at its servers within the hour, and what the home itself sees."""
-    named = [(entry, host, family, state.records.get(record_key(entry, host, family))) for entry in entries for host, family in names_of(entry)]
-    for entry, host, _, at in named:
-        if state.accounts[account_key(entry)].latches.get(host):
-            continue
-        if at and at.at and (due(at, moment, settings.verify_every) or 0 < at.refresh <= moment or (entry.state == ABSENT and at.address != CLEAR)):
+    named = [
+        (entry, host, family, state.records.get(record_key(entry, host, family)))
+        for entry in entries
+        for host, family in names_of(entry)
+        if host not in state.accounts[account_key(entry)].latches
+    ]
+    for entry, _, _, at in named:
+        if not (at and at.at):
+            if entry.state == ABSENT:
+                return False
+        elif due(at, moment, settings.verify_every) or 0 < at.refresh <= moment or (entry.state == ABSENT and at.address != CLEAR):
             return False
-        if not (at and at.at) and entry.state == ABSENT:
-            return False
-    if all(entry.state == ABSENT for entry in entries):
-        return True
+    present = [each for each in named if each[0].state != ABSENT]
+    if not present or not any(at for _, _, _, at in present):
+        return not present
     local = detect(settings.address, local_only=True)
-    for entry, host, family, at in named:
-        if entry.state == ABSENT or state.accounts[account_key(entry)].latches.get(host):
-            continue
+    for entry, host, family, at in present:
         if at and at.at and at.address != CLEAR:
             if at.address not in {value(settings, entry, host, family, address) for address in sighted(local.get(family))}:
                 return False
@@ -204,9 +209,11 @@ def value(settings: Settings, entry: AccountSettings, host: str, family: str, ad
     suffix = entry.suffixes.get(host, "")
     if family != IPV6 or not (suffix or entry.prefix or settings.address.suffix):
         return address
-    from .host_part import joined, network
-
     length = settings.address.prefix_length
     if entry.prefix:
-        return network(address, length)
-    return joined(address, length, suffix or settings.address.suffix)
+        import ipaddress
+
+        return str(ipaddress.IPv6Network((address, length), strict=False))
+    from ..address.prefix import combine
+
+    return combine(address, suffix or settings.address.suffix, length)

@@ -10,16 +10,16 @@ from .providers.port import Provider
 
 def completed(account: Account, kind: type[Provider]) -> tuple[Account, str]:
     """The account with the provider's defaults, and what is wrong with its options, '' for nothing."""
-    options, known = dict(account.options), kind.OPTIONS
+    options, known, title = dict(account.options), kind.OPTIONS, account.name or kind.NAME
     for name in [*options, *account.secrets]:
         if name not in known:
             return account, f"{kind.NAME} has no option {name}. It takes {', '.join(known)}."
         if known[name].secret != (name in account.secrets):
             place = "secrets" if known[name].secret else "options"
-            return account, f"{name} of {account.name} belongs into the account's {place}."
+            return account, f"{name} of {title} belongs into its {place}."
     missing = [name for name, option in known.items() if option.required and not (account.secrets if option.secret else options).get(name)]
     if missing:
-        return account, f"{' and '.join(missing)} of {account.name} must be given."
+        return account, f"{' and '.join(missing)} of {title} must be given."
     for name, option in known.items():
         if option.default and not option.secret:
             options.setdefault(name, option.default)

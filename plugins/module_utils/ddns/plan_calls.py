@@ -66,8 +66,12 @@ def split(host: str, values: Values, known: Values, can: Capabilities) -> tuple[
         if CLEAR in told.values():
             return told, refusals
     stopped = {refusal.family for refusal in refusals}
-    missing = [family for family in FAMILIES if told and family not in told and can.left_out == LeftOut.HAZARD]
+    missing = [family for family in FAMILIES if told and family not in told and can.left_out != LeftOut.UNTOUCHED]
     for family in missing:
+        if can.left_out == LeftOut.UNKNOWN:
+            if known.get(family) and family in can.families and family not in stopped:
+                told[family] = known[family]
+            continue
         hurt = (OTHER_REFUSED, False) if family in stopped and family in can.families else completed(family, told, known, can)
         if hurt:
             refusals += [Refusal(host, each, f"{hurt[0]} Nothing is sent for {host}.", hurt[1]) for each in told]

@@ -62,8 +62,8 @@ class Run:
     def carry_out(self, entry: AccountSettings, account: Account) -> list[Entry]:
         try:
             kind = self.provider_of(entry.provider)
-        except LookupError:
-            return refused(entry, f"There is no provider called {entry.provider}.")
+        except LookupError as error:
+            return refused(entry, str(error.args[0]))
         account, trouble = completed(account, kind)
         if trouble:
             return refused(entry, trouble)

@@ -19,7 +19,8 @@ CODES = {REFUSED: SETTINGS_WRONG, LATCHED: PERSON_NEEDED, FAILED: TROUBLE, WAITI
 @dataclass
 class Entry:
     """One family of one name. `old` and `new` are addresses, '' for none; `old` is None where it is not known. `next_try`: seconds since 1970, 0 where
-    none is set. `confirmed`: whether the authoritative servers show it, None where they were not asked or did not say. `news`: it is well or in trouble since this run, otherwise than before."""
+    none is set. `confirmed`: whether the authoritative servers show it, None where they were not asked or did not say. `news`: it is well, or in
+    trouble, since this run, otherwise than before."""
 
     host: str
     family: str

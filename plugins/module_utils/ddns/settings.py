@@ -111,6 +111,13 @@ def account_of(given: Any, place: str) -> AccountSettings:
         raise SettingsWrong(f"{place}: needs hosts, and families out of {', '.join(FAMILIES)}.")
     if account.state not in (PRESENT, ABSENT) or account.when_gone not in (KEEP, CLEAR_RECORD):
         raise SettingsWrong(f"{place}: state is present or absent, and when_gone is keep or clear.")
+    for suffix in account.suffixes.values():
+        from ..address.prefix import combine
+
+        try:
+            combine("2001:db8::", suffix)
+        except ValueError as wrong:
+            raise SettingsWrong(f"{place}: {wrong}") from None
     hosts = tuple(dict.fromkeys(normal(host) for host in account.hosts))
     return replace(account, hosts=hosts, suffixes={normal(host): suffix for host, suffix in account.suffixes.items()})
 

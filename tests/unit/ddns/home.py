@@ -64,17 +64,14 @@ class Home:
     def resolver(self, questions: Iterable[Question]) -> dict[Question, Seen]:
         asked = list(questions)
         self.asked_dns += asked
-        for due, question, address in list(self.pending):
-            if due <= self.now:
-                self.dns[question] = address
-                self.pending.remove((due, question, address))
+        self.pass_on()
         if self.dns_down:
             return {question: Seen(None, "no answer") for question in asked}
         return {question: Seen(frozenset(filter(None, [self.dns.get(question, "")]))) for question in asked}
 
     def provider(self, name: str) -> type[Provider]:
         if name != "fake":
-            raise KeyError(name)
+            raise LookupError(f"There is no provider called {name}.")
         home = self
 
         class Fake(Provider):
@@ -90,8 +87,16 @@ class Home:
 
         return Fake
 
+    def pass_on(self) -> None:
+        """What the provider took reaches its name servers."""
+        for due, question, address in list(self.pending):
+            if due <= self.now:
+                self.dns[question] = address
+                self.pending.remove((due, question, address))
+
     @property
     def api(self) -> dict[Question, str]:
+        self.pass_on()
         return {**self.dns, **{question: address for _, question, address in self.pending}}
 
     def answer(self, call: Call) -> list[Outcome]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from plugins.module_utils.ddns.model import IPV4, IPV6
-from tests.unit.ddns.home import HOST, NEW, OLD, OLD6, Home, entry
+from plugins.module_utils.address.model import Verdict
+from plugins.module_utils.ddns.backoff import DAY, HOUR
+from plugins.module_utils.ddns.model import CLEAR, IPV4, IPV6, Kind, LeftOut, Outcome
+from plugins.module_utils.ddns.transport import Unreachable
+from tests.unit.ddns.home import HOST, NEW, NEW6, OLD, OLD6, OTHER, SECRET, Home, entry
+
+LATCHING = [Kind.AUTH, Kind.NOT_FOUND, Kind.NOT_ALLOWED, Kind.ABUSE, Kind.BAD_AGENT]
+PASSING = [Kind.SERVER, Kind.NETWORK, Kind.RATE_LIMITED, Kind.UNKNOWN]
+MINUTE = 60.0
 
 
 @pytest.fixture
@@ -30,9 +39,453 @@ def test_a_run_with_nothing_to_do_asks_neither_provider_nor_dns_nor_anybody_outs
     assert (home.calls, home.asked_dns, home.detections) == ([], [], [True])
 
 
+def test_where_the_router_tells_nothing_sources_outside_are_asked_but_no_provider(home: Home) -> None:
+    home.settled().seen_locally = False
+    assert home.run(300).exit_code == 0
+    assert (home.calls, home.asked_dns, home.detections) == ([], [], [True, False])
+
+
 @pytest.mark.proves("R03")
 def test_a_new_address_is_published_and_the_other_family_left_alone(home: Home) -> None:
     home.settled().addresses[IPV4] = NEW
     report = home.run(300)
     assert [call.values for call in home.calls] == [{IPV4: NEW}]
     assert str(entry(report)) == f"{HOST} A: {OLD} -> {NEW}: Confirmed in 0 s."
+    assert report.diff() == {"before": f"{HOST} A {OLD}\n", "after": f"{HOST} A {NEW}\n"}
+    assert not home.run(300).changed
+
+
+def test_names_that_are_right_already_are_found_so_without_a_call(home: Home) -> None:
+    home.dns = {(HOST, IPV4): OLD, (HOST, IPV6): OLD6}
+    report = home.run()
+    assert not home.calls and not report.changed and report.exit_code == 0
+    home.run(300)
+    assert home.detections == [False, True]
+
+
+class TestDetectionThatFails:
+    def test_leaves_records_as_they_are(self, home: Home) -> None:
+        home.settled().addresses.clear()
+        report = home.run(300)
+        assert not home.calls and home.dns == {(HOST, IPV4): OLD, (HOST, IPV6): OLD6}
+        assert report.exit_code == 10 and "The sources say nothing." in entry(report).message
+
+    def test_of_one_family_does_not_hold_up_the_other(self, home: Home) -> None:
+        home.settled().addresses = {IPV4: NEW}
+        report = home.run(300)
+        assert [call.values for call in home.calls] == [{IPV4: NEW}] and report.exit_code == 10
+
+    def test_is_told_apart_from_a_home_without_ipv6(self, home: Home) -> None:
+        home.addresses, home.verdicts = {IPV4: OLD}, {IPV6: Verdict.NONE}
+        assert home.run().exit_code == 0
+        home.detections.clear()
+        assert home.run(300).exit_code == 0
+        assert home.detections == [True]
+
+    def test_an_ipv6_that_is_gone_stays_published_unless_the_owner_wants_it_cleared(self, home: Home) -> None:
+        home.settled().addresses, home.verdicts = {IPV4: OLD}, {IPV6: Verdict.NONE}
+        home.run(300)
+        assert home.dns[HOST, IPV6] == OLD6
+        home.account["when_gone"] = "clear"
+        report = home.run(300)
+        assert home.dns[HOST, IPV6] == "" and entry(report, family=IPV6).new == CLEAR
+
+    def test_an_uncertain_loss_of_ipv6_clears_nothing(self, home: Home) -> None:
+        home.account["when_gone"] = "clear"
+        home.settled().addresses, home.verdicts = {IPV4: OLD}, {IPV6: Verdict.UNKNOWN}
+        assert home.run(300).exit_code == 10
+        assert home.dns[HOST, IPV6] == OLD6
+
+
+class TestLatch:
+    @pytest.mark.parametrize("kind", LATCHING)
+    def test_a_refusal_stops_all_further_calls_whatever_the_address(self, home: Home, kind: Kind) -> None:
+        home.answers = [Outcome(kind, "no such thing")]
+        report = home.run()
+        assert report.exit_code == 11 and "exposure ddns --reset home" in entry(report).message and "no such thing" in entry(report).message
+        for number in range(50):
+            home.addresses[IPV4] = f"203.0.113.{number}"
+            assert home.run(HOUR, force=True).exit_code == 11
+        assert len(home.calls) == 1
+
+    @pytest.mark.parametrize(
+        ("change", "value"),
+        [("secrets", {"home": {"token": "another"}}), ("account", {"name": "home", "provider": "fake", "hosts": [HOST], "options": {"server": "b.example"}})],
+    )
+    def test_a_change_of_the_account_releases_it(self, home: Home, change: str, value: Any) -> None:
+        home.answers = [Outcome(Kind.AUTH, "badauth")]
+        home.run()
+        setattr(home, change, value)
+        assert home.run(300).changed and home.run(300).exit_code == 0
+
+    def test_a_person_releases_it(self, home: Home) -> None:
+        home.answers = [Outcome(Kind.ABUSE, "abuse")]
+        home.run()
+        home.release()
+        assert home.run(300).changed and len(home.calls) == 2
+
+    def test_one_unknown_name_does_not_stop_the_others(self, home: Home) -> None:
+        home.account["hosts"] = [HOST, "typo.casa.example"]
+        home.answers = [[Outcome(Kind.GOOD, "good"), Outcome(Kind.NOT_FOUND, "nohost")]]
+        report = home.run()
+        assert [entry(report).action, entry(report, "typo.casa.example").action] == ["updated", "latched"]
+        home.addresses[IPV4] = NEW
+        report = home.run(300)
+        assert [call.hosts for call in home.calls[1:]] == [(HOST,)] and report.exit_code == 11
+
+    def test_a_latched_name_costs_no_question_either(self, home: Home) -> None:
+        home.answers = [Outcome(Kind.NOT_FOUND, "nohost")]
+        home.run()
+        home.detections.clear()
+        home.run(300)
+        assert home.detections.count(False) == 0
+
+    def test_what_the_provider_said_is_shown_without_secrets(self, home: Home) -> None:
+        home.answers = [Outcome(Kind.AUTH, f"token {SECRET} or tok%2Fen%2BS3cret is not known")]
+        report = home.run()
+        assert "token *** or *** is not known" in entry(report).message
+        assert SECRET not in (home.folder / "state.json").read_text()
+
+    def test_the_rest_of_the_names_is_not_sent_after_a_refusal(self, home: Home) -> None:
+        home.account["hosts"] = [f"{number}.casa.example" for number in range(12)]
+        home.answers = [Outcome(Kind.AUTH, "badauth")]
+        report = home.run()
+        assert len(home.calls) == 1 and {each.action for each in report.entries} == {"latched"}
+
+    def test_another_account_goes_on(self, home: Home) -> None:
+        home.others = [{"name": "second", "provider": "fake", "hosts": ["b.casa.example"]}]
+        home.secrets["second"] = {"token": "x"}
+        home.answers = [Outcome(Kind.AUTH, "badauth")]
+        report = home.run()
+        assert entry(report, "b.casa.example").action == "updated" and report.exit_code == 11
+
+
+class TestBackingOff:
+    def waits(self, home: Home, answers: list[Any]) -> list[float]:
+        """Minutes between calls, where the timer runs each minute."""
+        home.answers = answers
+        while home.answers:
+            home.run(MINUTE)
+        times = [at for account in home.state().accounts.values() for at in account.sent]
+        return [(later - earlier) / MINUTE for earlier, later in itertools.pairwise(times)]
+
+    @pytest.mark.parametrize("trouble", [*(Outcome(kind, "later") for kind in PASSING), Unreachable("casa.example was not reached"), RuntimeError("a slip")])
+    def test_trouble_that_passes_is_tried_again_ever_more_seldom(self, home: Home, trouble: Any) -> None:
+        waits = self.waits(home, [trouble] * 6)
+        assert len(waits) == 5 and waits[0] >= 1
+        assert waits[2] > waits[0] and waits[-1] > waits[1]
+
+    def test_it_goes_on_when_the_trouble_is_over(self, home: Home) -> None:
+        home.answers = [Outcome(Kind.SERVER, "911")]
+        report = home.run()
+        assert report.exit_code == 12 and entry(report).next_try > home.now and "911" in entry(report).message
+        waiting = home.run(MINUTE)
+        assert waiting.exit_code == 12 and entry(waiting).action == "waiting"
+        assert home.run(HOUR).changed and home.run(MINUTE).exit_code == 0
+
+    def test_while_it_waits_nobody_is_asked_for_the_address(self, home: Home) -> None:
+        home.answers = [Outcome(Kind.SERVER, "911")]
+        home.run()
+        home.detections.clear()
+        home.run(MINUTE)
+        assert not home.detections
+
+    @pytest.mark.parametrize(("retry", "said", "least"), [(1800, None, 30), (600, None, 10), (0, 7200.0, 120), (600, 60.0, 10)])
+    def test_a_provider_s_own_time_is_kept_even_when_a_person_is_impatient(self, tmp_path: Path, retry: float, said: float | None, least: float) -> None:
+        home = Home(tmp_path, retry=retry)
+        home.answers = [Outcome(Kind.SERVER, "911", {}, said)]
+        home.run()
+        home.run((least - 1) * MINUTE, force=True)
+        assert len(home.calls) == 1
+        home.run(1.5 * least * MINUTE)
+        assert len(home.calls) == 2
+
+    def test_a_wait_of_our_own_ends_when_a_person_wants_it(self, home: Home) -> None:
+        home.answers = [Unreachable("casa.example was not reached")]
+        home.run()
+        assert home.run(10, force=True).changed
+
+    def test_a_failed_call_is_not_followed_by_others_in_the_same_run(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, most_hosts=1)
+        home.account["hosts"] = ["a.casa.example", "b.casa.example"]
+        home.answers = [Outcome(Kind.SERVER, "911")]
+        report = home.run(force=True)
+        assert len(home.calls) == 1 and [entry(report, host).action for host in home.account["hosts"]] == ["failed", "waiting"]
+
+    @pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), -5.0, 1e12])
+    def test_a_nonsensical_wait_ends_within_a_day(self, home: Home, nonsense: float) -> None:
+        home.answers = [Outcome(Kind.RATE_LIMITED, "429", {}, nonsense)]
+        home.run()
+        assert home.run(DAY + 1).changed
+
+    def test_a_provider_that_answers_for_too_few_names_is_not_believed(self, home: Home) -> None:
+        home.account["hosts"] = [HOST, "b.casa.example"]
+        home.answers = [[Outcome(Kind.GOOD, "good")]]
+        assert home.run().exit_code == 12
+
+    def test_an_address_that_was_not_sent_is_not_taken_for_success(self, home: Home) -> None:
+        home.answers = [Outcome(Kind.NOCHG, "good 127.0.0.1", {IPV4: "127.0.0.1"})]
+        report = home.run()
+        assert report.exit_code == 12 and "127.0.0.1" in entry(report).message
+
+
+class TestQuota:
+    def test_a_name_is_not_sent_again_before_its_provider_s_interval(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, interval=600).settled()
+        home.addresses[IPV4] = NEW
+        report = home.run(300)
+        assert not home.calls and entry(report).action == "waiting" and report.exit_code == 12
+        assert home.run(301).changed
+
+    def test_the_calls_of_a_day_are_counted_and_stop_before_the_provider_stops_them(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, daily=3)
+        for number in range(30):
+            home.addresses[IPV4] = f"203.0.113.{number}"
+            home.run(600, force=True)
+        assert len(home.calls) == 3
+        home.run(DAY)
+        assert len(home.calls) == 4 and home.dns[HOST, IPV4] == "203.0.113.29"
+
+    def test_families_apart_are_two_names_to_the_interval(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, interval=600, together=False)
+        assert home.run().exit_code == 0 and len(home.calls) == 2
+
+    def test_a_change_of_the_account_gives_no_fresh_quota(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, daily=1).settled()
+        home.secrets, home.addresses[IPV4] = {"home": {"token": "another"}}, NEW
+        assert home.run(300).exit_code == 12 and not home.calls
+
+
+class TestNoChange:
+    def test_nochg_is_no_change_and_is_not_provoked_twice(self, home: Home) -> None:
+        home.dns_down = True
+        home.answers = [Outcome(Kind.NOCHG, "nochg")]
+        report = home.run()
+        assert not report.changed and report.exit_code == 0
+        for _ in range(50):
+            home.run(HOUR, force=True)
+        assert len(home.calls) == 1
+
+    def test_servers_that_show_another_address_all_the_same_are_told_of_not_fought(self, home: Home) -> None:
+        home.frozen, home.dns = True, {(HOST, IPV4): OTHER, (HOST, IPV6): OLD6}
+        home.answers = [Outcome(Kind.NOCHG, "nochg")] * 9
+        for _ in range(72):
+            report = home.run(HOUR)
+        assert len(home.calls) == 1
+        assert report.exit_code == 13 and OTHER in entry(report).message and "alias" in entry(report).message
+
+    def test_a_record_that_somebody_changed_is_put_right(self, home: Home) -> None:
+        home.settled().dns[HOST, IPV4] = OTHER
+        assert not home.run(1800).changed
+        report = home.run(1801)
+        assert [call.values for call in home.calls] == [{IPV4: OLD}]
+        assert report.diff() == {"before": f"{HOST} A {OTHER}\n", "after": f"{HOST} A {OLD}\n"}
+
+    def test_a_name_that_somebody_else_keeps_changing_is_fought_ever_more_seldom(self, home: Home) -> None:
+        home.settled().frozen = True
+        for _ in range(24 * 7):
+            home.answers = [Outcome(Kind.GOOD, "good")]
+            home.dns[HOST, IPV4] = OTHER
+            home.run(HOUR)
+        assert 5 <= len(home.calls) <= 12
+
+    def test_name_servers_that_do_not_answer_cause_no_call(self, home: Home) -> None:
+        home.settled().dns_down = True
+        for _ in range(48):
+            assert home.run(HOUR).exit_code == 0
+        assert not home.calls and home.asked_dns
+
+
+class TestConfirmation:
+    @pytest.mark.proves("B08")
+    def test_it_waits_for_the_name_servers_and_says_how_long(self, home: Home) -> None:
+        home.slow = 9
+        report = home.run()
+        assert report.exit_code == 0 and entry(report).confirmed and "Confirmed in 16 s." in entry(report).message
+
+    def test_it_does_not_wait_for_ever(self, home: Home) -> None:
+        home.slow, home.general = 1000, {"confirm_within": 30.0}
+        report = home.run()
+        assert report.exit_code == 13 and entry(report).confirmed is False and home.slept <= 30
+        assert "Not yet seen: its name servers say none." in entry(report).message
+
+    def test_what_was_not_seen_is_looked_for_again_without_another_call(self, home: Home) -> None:
+        home.slow, home.general = 500, {"confirm_within": 30.0}
+        home.run()
+        assert home.run(300).exit_code == 13
+        assert home.run(300).exit_code == 0
+        assert len(home.calls) == 1 and home.state().records["fake|home||home.casa.example|ipv4"].verified
+
+    def test_where_the_servers_cannot_be_asked_it_says_so_and_is_content(self, home: Home) -> None:
+        home.dns_down = True
+        report = home.run()
+        assert report.exit_code == 0 and entry(report).confirmed is None and "Not confirmed: no answer" in entry(report).message
+
+    def test_a_proxied_name_is_looked_up_by_the_provider_s_own_word(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, proxied=True).settled()
+        assert home.run(HOUR).exit_code == 0
+        assert not home.calls and not home.asked_dns
+        home.dns[HOST, IPV4] = OTHER
+        home.run(HOUR)
+        assert len(home.calls) == 1 and home.api[HOST, IPV4] == OLD and not home.asked_dns
+
+
+class TestCheck:
+    def test_it_shows_the_difference_and_neither_calls_nor_remembers(self, home: Home) -> None:
+        home.settled().addresses[IPV4] = NEW
+        before = (home.folder / "state.json").read_bytes()
+        report = home.run(300, check=True)
+        assert report.changed and report.diff() == {"before": f"{HOST} A {OLD}\n", "after": f"{HOST} A {NEW}\n"}
+        assert not home.calls and (home.folder / "state.json").read_bytes() == before
+
+    def test_without_a_memory_the_old_address_is_that_of_the_name_servers(self, home: Home) -> None:
+        home.dns = {(HOST, IPV4): OTHER, (HOST, IPV6): OLD6}
+        report = home.run(check=True)
+        assert report.diff() == {"before": f"{HOST} A {OTHER}\n", "after": f"{HOST} A {OLD}\n"} and not home.calls
+
+    def test_it_finds_no_change_where_there_is_none(self, home: Home) -> None:
+        assert not home.settled().run(300, check=True).changed
+
+
+class TestForce:
+    def test_it_sends_what_has_not_changed(self, home: Home) -> None:
+        home.settled()
+        assert not home.run(300, force=True).changed
+        assert [call.values for call in home.calls] == [{IPV4: OLD, IPV6: OLD6}]
+
+    def test_it_provokes_no_second_nochg(self, home: Home) -> None:
+        home.settled()
+        home.run(300, force=True)
+        report = home.run(300, force=True)
+        assert len(home.calls) == 1 and "not asked again" in entry(report).message
+
+
+class TestKeepAlive:
+    def test_a_name_is_refreshed_before_its_provider_lets_it_expire(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, keep_alive=30).settled()
+        days = 0
+        while not home.calls and days < 40:
+            home.run(DAY)
+            days += 1
+        assert 24 <= days <= 28
+        home.run(DAY)
+        assert len(home.calls) == 1
+
+    def test_other_providers_are_left_alone_for_a_year(self, home: Home) -> None:
+        home.settled()
+        for _ in range(52):
+            home.run(7 * DAY)
+        assert not home.calls
+
+
+class TestAbsent:
+    def test_names_are_removed_once(self, home: Home) -> None:
+        home.settled().account["state"] = "absent"
+        report = home.run(300)
+        assert home.dns == {(HOST, IPV4): "", (HOST, IPV6): ""} and report.diff()["after"] == ""
+        home.run(300)
+        assert len(home.calls) == 1
+
+    def test_it_needs_no_address(self, home: Home) -> None:
+        home.settled().account["state"] = "absent"
+        home.addresses.clear()
+        assert home.run(300).exit_code == 0 and not home.detections
+
+    def test_a_name_that_is_not_there_is_removed_without_a_call(self, home: Home) -> None:
+        home.account["state"] = "absent"
+        assert home.run().exit_code == 0 and not home.calls
+
+    def test_a_provider_that_cannot_remove_is_said_to(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, clear=()).settled()
+        home.account["state"] = "absent"
+        report = home.run(300)
+        assert report.exit_code == 3 and "cannot remove" in entry(report).message and not home.calls
+
+    def test_an_account_of_one_family_does_not_take_the_other_with_it(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, clear_together=True)
+        home.account.update(families=[IPV6], state="absent")
+        home.dns = {(HOST, IPV4): OTHER, (HOST, IPV6): OLD6}
+        assert home.run().exit_code == 3 and home.dns[HOST, IPV4] == OTHER
+
+
+class TestFamilies:
+    def test_the_unchanged_family_goes_along_where_the_provider_would_delete_it(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, left_out=LeftOut.HAZARD).settled()
+        home.addresses[IPV4] = NEW
+        report = home.run(300)
+        assert [call.values for call in home.calls] == [{IPV4: NEW, IPV6: OLD6}]
+        assert entry(report, family=IPV6).action != "updated"
+
+    def test_a_family_of_which_nothing_is_configured_is_looked_up_before_it_could_be_deleted(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, left_out=LeftOut.HAZARD)
+        home.account["families"] = [IPV4]
+        home.dns = {(HOST, IPV6): OLD6}
+        home.run()
+        assert [call.values for call in home.calls] == [{IPV4: OLD, IPV6: OLD6}]
+
+    def test_nothing_is_sent_while_it_is_not_known_what_would_be_deleted(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, left_out=LeftOut.HAZARD)
+        home.account["families"], home.dns_down = [IPV4], True
+        assert home.run().exit_code == 12 and not home.calls
+
+    def test_a_family_that_the_provider_does_not_keep_is_said_so_and_the_other_published(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, families=(IPV4,), clear=())
+        report = home.run()
+        assert [call.values for call in home.calls] == [{IPV4: OLD}] and report.exit_code == 3
+        assert "keeps no IPv6" in entry(report, family=IPV6).message
+
+
+class TestOtherMachines:
+    @pytest.mark.parametrize(("suffix", "last"), [("::10", "::10"), ("52:54:00:12:34:56", ":0:5054:ff:fe12:3456")])
+    def test_a_name_leads_to_another_machine_of_the_home_and_follows_the_prefix(self, home: Home, suffix: str, last: str) -> None:
+        home.account.update(hosts=[HOST, "nas.casa.example"], suffixes={"nas.casa.example": suffix})
+        home.settled()
+        assert home.dns["nas.casa.example", IPV6] == f"2001:db8:1{last}"
+        assert home.dns[HOST, IPV6] == OLD6
+        assert home.run(300).exit_code == 0 and home.detections == [True]
+        home.addresses[IPV6] = NEW6
+        home.run(300)
+        assert home.dns["nas.casa.example", IPV6].startswith("2001:db8:2:")
+
+    def test_a_provider_that_keeps_host_parts_is_told_the_prefix_alone(self, tmp_path: Path) -> None:
+        home = Home(tmp_path, prefix=True)
+        home.account["prefix"] = True
+        home.run()
+        home.dns[HOST, IPV6] = "2001:db8:1::99"
+        assert [(call.values, call.prefix) for call in home.calls] == [({IPV4: OLD}, "2001:db8:1::/64")]
+        assert home.run(HOUR).exit_code == 0 and len(home.calls) == 1
+        home.addresses[IPV6] = NEW6
+        home.run(300)
+        assert home.calls[1].prefix == "2001:db8:2::/64" and home.calls[1].values == {}
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("account", "secrets", "words"),
+        [
+            ({"provider": "nobody"}, {}, "There is no provider called nobody."),
+            ({"options": {"colour": "red"}}, {"token": "x"}, "fake has no option colour. It takes token, zone, server."),
+            ({"options": {"token": "x"}}, {}, "token of home belongs into its secrets."),
+            ({}, {}, "token of home must be given."),
+        ],
+    )
+    def test_an_account_that_cannot_work_is_said_so_and_nothing_is_sent(self, home: Home, account: Any, secrets: Any, words: str) -> None:
+        home.account.update(account)
+        home.secrets = {"home": secrets}
+        report = home.run()
+        assert report.exit_code == 3 and entry(report).message == words and not home.calls
+
+    def test_the_same_name_at_two_providers_is_two_things(self, home: Home) -> None:
+        home.others = [{"name": "second", "provider": "fake", "hosts": [HOST]}]
+        home.secrets["second"] = {"token": "x"}
+        home.slow, home.answers = 5, [None, Outcome(Kind.AUTH, "badauth")]
+        actions = {each.account: each.action for each in home.run().entries}
+        assert actions == {"home": "updated", "second": "latched"}
+
+    def test_trouble_is_news_once(self, home: Home) -> None:
+        home.answers = [Outcome(Kind.AUTH, "badauth")]
+        assert entry(home.run()).news
+        assert not entry(home.run(300)).news
+        home.release()
+        assert entry(home.run(300)).news
+        assert not entry(home.run(300)).news

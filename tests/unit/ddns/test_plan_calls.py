@@ -64,7 +64,7 @@ def test_no_call_asks_for_more_than_the_provider_can(wanted: dict, known: dict, 
         values = said(call)
         assert 1 <= len(call.hosts) <= can.most_hosts and values
         assert set(values) <= set(can.families) or can.clear_together
-        assert can.together or len(values) == 1 or can.clear_together and set(values.values()) == {CLEAR}
+        assert can.together or len(values) == 1 or (can.clear_together and set(values.values()) == {CLEAR})
         assert can.prefix or not call.prefix
         assert can.wildcard or not any(host.startswith("*.") for host in call.hosts)
         assert set(values.values()) == {CLEAR} or not (can.clear_together and CLEAR in values.values())
@@ -108,6 +108,15 @@ def test_nothing_is_sent_where_the_other_family_would_be_spoilt(known: dict, pas
     planned, refusals = calls({"a.example": {IPV6: B6}}, {"a.example": known}, HAZARD)
     assert not planned
     assert [(refusal.family, refusal.passing) for refusal in refusals] == [(IPV6, passing)] and words in refusals[0].text
+
+
+NOBODY_SAYS = Capabilities(left_out=LeftOut.UNKNOWN)
+
+
+@pytest.mark.parametrize(("known", "sent"), [({IPV6: A6}, {IPV4: B, IPV6: A6}), ({IPV6: CLEAR}, {IPV4: B}), ({}, {IPV4: B})])
+def test_where_nobody_says_what_becomes_of_the_other_family_it_goes_along_if_there_is_one(known: dict, sent: dict) -> None:
+    planned, refusals = calls({"a.example": {IPV4: B}}, {"a.example": known}, NOBODY_SAYS)
+    assert [call.values for call in planned] == [sent] and not refusals
 
 
 BOTH_AT_ONCE = Capabilities(clear=FAMILIES, clear_together=True)
