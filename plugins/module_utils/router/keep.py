@@ -56,7 +56,7 @@ class Report:
 
     @property
     def changed(self) -> bool:
-        return any(one.kept in CHANGED or one.kept == Kept.RENEWED for one in self.settled)
+        return any(one.kept in CHANGED for one in self.settled)
 
     @property
     def exit_code(self) -> int:
