@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-HTTP, ALPN, DNS = "http-01", "tls-alpn-01", "dns-01"
+HTTP, ALPN, DNS = CHALLENGES = ("http-01", "tls-alpn-01", "dns-01")
 
 OPEN, CLOSED, OTHER, UNPROVEN = "open", "closed", "other", "unproven"
 """A port of the home as the internet sees it: leads to the server, does not answer, leads to something else, or nobody outside has looked."""
@@ -97,4 +97,5 @@ def both(proven: list[str], https_port: int, http_port: int) -> str:
 
 
 def first_large(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """The start of a sentence; names of challenges stay as they are written."""
+    return text if text.startswith(CHALLENGES) else text[:1].upper() + text[1:]

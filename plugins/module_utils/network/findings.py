@@ -81,7 +81,7 @@ def listed(words: Iterable[str], most: int = 4) -> str:
 PROOF = {
     PROVEN_INSIDE: "seen from inside the home",
     PROVEN_OUTSIDE: "seen from outside",
-    NOT_PROVEN: "not proven: no machine outside looked",
+    NOT_PROVEN: "not proven",
 }
 
 MARK = {ERROR: "PROBLEM", WARNING: "WARNING", NOTE: "NOTE"}

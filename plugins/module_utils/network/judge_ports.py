@@ -14,7 +14,7 @@ from .observe import INSIDE, OUTSIDE, SERVER
 from .ports import HTTPS
 from .seen import SPOKEN, Seen, place_of
 
-CAUSES = ("cgnat", "double_nat")
+CAUSES = {"cgnat": "the shared address (CGNAT)", "double_nat": "the second router"}
 ID = {HTTPS: "port_443_closed", "http": "port_80_closed"}
 
 
@@ -54,7 +54,7 @@ def closed(seen: Seen) -> Iterator[Finding]:
             if seen.states[scheme][family] == CLOSED:
                 if family == IPV4:
                     yield closed_ipv4(seen, scheme, port)
-                elif IPV6 in seen.published:
+                elif IPV6 in seen.published and (scheme == HTTPS or seen.states.get(HTTPS, {}).get(IPV6) != CLOSED):
                     yield closed_ipv6(seen, scheme, port)
 
 
@@ -65,7 +65,8 @@ def closed_ipv4(seen: Seen, scheme: str, port: int) -> Finding:
     to = home_address(seen, IPV4)
     other = next((one for one in seen.wish.ports if one != scheme and seen.states[one][IPV4] == OPEN), "")
     if verdict in CAUSES:
-        return finding(ID[scheme], f"{what}, which follows from {verdict} above.", evidence, f"Solve {verdict} first.", PROVEN_OUTSIDE, [str(port)])
+        advice = "Nothing of its own: solve that first, and look again."
+        return finding(ID[scheme], f"{what}, which follows from {CAUSES[verdict]}.", evidence, advice, PROVEN_OUTSIDE, [str(port)])
     if rule is not None:
         evidence.append(f"The router forwards TCP {port} to {rule['address']}:{rule['port']}.")
         advice = (
@@ -145,7 +146,9 @@ def hairpin(seen: Seen) -> Iterator[Finding]:
     cure = "Turn on NAT loopback (hairpin) in the router, or let the DNS of your home lead these names to the server itself (playbooks/lan.yml)."
     if state == OPEN:
         evidence.append("From outside the same port leads to the server.")
-        yield finding("no_hairpin", "At home the sites do not open: the router does not lead its own network back to its public address.", evidence, cure)
+        yield finding(
+            "no_hairpin", "At home the sites do not open over IPv4: the router does not lead its own network back to its public address.", evidence, cure
+        )
     else:
         what = "At home the public address does not lead to the server: the router leaves its own network out, or it forwards nothing at all."
         yield finding("no_hairpin", what, evidence, f"Try the site from a phone without Wi-Fi first. Where that works: {cure}", NOT_PROVEN)
@@ -153,7 +156,7 @@ def hairpin(seen: Seen) -> Iterator[Finding]:
 
 def unproven(seen: Seen) -> Iterator[Finding]:
     """What nobody outside has looked at, said as it is."""
-    used = [family for family in FAMILIES if seen.home[family] or family in seen.published]
+    used = [family for family in FAMILIES if seen.used(family)]
     open_questions = [
         (scheme, port, family)
         for scheme, port in seen.wish.ports.items()
@@ -166,23 +169,26 @@ def unproven(seen: Seen) -> Iterator[Finding]:
     doors = listed(f"port {port} over {SPOKEN[family]}" for _, port, family in open_questions)
     why = f"{listed(outside)} looked, but had no way there, or could not tell who answered" if outside else "no machine outside looked"
     evidence = [f"{why[:1].upper()}{why[1:]}."]
-    for scheme, port, family in open_questions:
-        evidence += inside_proof(seen, scheme, port, family)
+    evidence += inside_proof(seen, open_questions)
     site = f"https://{seen.wish.names[0]}{'' if seen.wish.https_port == 443 else f':{seen.wish.https_port}'}/" if seen.wish.names else "your site"
     advice = f"Open {site} on a phone with Wi-Fi turned off. Or put a machine outside, such as a small rented server, into the group vantage, and look again."
     about = [f"{port} {SPOKEN[family]}" for _, port, family in open_questions]
     yield finding("not_proven_from_outside", f"Not proven from outside: {doors}.", evidence, advice, NOT_PROVEN, about)
 
 
-def inside_proof(seen: Seen, scheme: str, port: int, family: str) -> list[str]:
-    """What is known of a port without anybody outside."""
-    known = [f"From inside it is proven that {seen.server_name} answers on port {listening(seen, scheme)}."]
-    rule = seen.forwarded(scheme) if family == IPV4 else None
-    if rule is not None:
-        known.append(f"The router forwards TCP {port} to {rule['address']}:{rule['port']}.")
-    back = [tried for _, tried in seen.tries(INSIDE, SERVER) if tried["scheme"] == scheme and tried["address"] in seen.home[family] and not tried["own"]]
-    if any(seen.ours(tried) for tried in back):
-        known.append(
-            f"From inside, port {port} of {listed(seen.home[family], 1)} leads to {seen.server_name}; that the provider lets it in is not proven by that."
-        )
+def inside_proof(seen: Seen, open_questions: list[tuple[str, int, str]]) -> list[str]:
+    """What is known of ports without anybody outside."""
+    known = [f"{seen.server_name} itself answers on port {listed(dict.fromkeys(str(listening(seen, scheme)) for scheme, _, _ in open_questions))}."]
+    for scheme, port, family in open_questions:
+        rule = seen.forwarded(scheme) if family == IPV4 else None
+        if rule is not None:
+            known.append(f"The router forwards TCP {port} to {rule['address']}:{rule['port']}.")
+    back = [
+        f"{port} of {tried['address']}"
+        for scheme, port, family in open_questions
+        for _, tried in seen.tries(INSIDE, SERVER)
+        if tried["scheme"] == scheme and tried["address"] in seen.home[family] and not tried["own"] and seen.ours(tried)
+    ]
+    if back:
+        known.append(f"From inside the home, port {listed(back)} leads to {seen.server_name}. That the provider lets visitors in is not proven by that.")
     return known

@@ -140,9 +140,14 @@ class Seen:
 
     @cached_property
     def home(self) -> dict[str, list[str]]:
-        """family -> the home's public addresses: as found, as declared, as reached from outside."""
+        """family -> the home's public addresses: as found and as declared; without either, those at which the server was reached."""
         known = [*(self.found(family).get("address", "") for family in FAMILIES), *self.wish.addresses]
-        return {family: [one for one in dict.fromkeys(known) if one and family_of(one) == family] for family in FAMILIES}
+        sure = {family: [one for one in dict.fromkeys(known) if one and family_of(one) == family] for family in FAMILIES}
+        return {family: sure[family] or sorted(one for one in self.reached if family_of(one) == family) for family in FAMILIES}
+
+    def used(self, family: str) -> bool:
+        """Whether the home is to be reached by a family: it has an address, or may have one and names say so."""
+        return bool(self.home[family]) or (family in self.published and self.verdict(family) != "none")
 
     def leads_home(self, address: str) -> bool:
         if address in self.home[family_of(address)] or address in self.reached or (self.wish.allow_private and address in self.own):
