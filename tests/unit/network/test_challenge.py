@@ -49,7 +49,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str], str]] = {
         {"verdicts": {"ipv4": "cgnat", "ipv6": "none"}, "published": ["ipv4"]}, {"dns_provider": "duckdns"}, ["dns-01"], "shares the IPv4 address",
     ),
     "CGNAT, and IPv6 that nobody tried": (
-        {"verdicts": {"ipv4": "cgnat", "ipv6": "direct"}, "ports": {"80": {"ipv6": "unproven"}, "443": {"ipv6": "unproven"}}}, {"engine": "nginx"}, ["http-01"], "nobody"
+        {"verdicts": {"ipv4": "cgnat", "ipv6": "direct"}, "ports": {"80": {"ipv6": "unproven"}}}, {"engine": "nginx"}, ["http-01"], "nobody"
     ),
     "CAA against http": (seen(caa={"http-01": ["home.example.org"]}), {}, ["tls-alpn-01"], "not admitted by the CAA records of home.example.org"),
 }  # fmt: skip
@@ -71,7 +71,7 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "CGNAT": ({"verdicts": {"ipv4": "cgnat"}, "published": ["ipv4"]}, {}, "The provider shares the IPv4 address"),
     "double NAT": ({"verdicts": {"ipv4": "double_nat"}, "published": ["ipv4"]}, {}, "second router"),
     "CAA against all": (
-        seen(caa={challenge: ["a.example.org"] for challenge in ("http-01", "tls-alpn-01", "dns-01")}), {"dns_provider": "duckdns"}, "do not admit dns-01 either"
+        seen(caa={key: ["a.example.org"] for key in ("http-01", "tls-alpn-01", "dns-01")}), {"dns_provider": "duckdns"}, "do not admit dns-01 either"
     ),
     "only another port": (seen(), {"https_port": 8443, "http_port": 8080}, "http-01 needs port 80, and http comes in by port 8080"),
 }  # fmt: skip
