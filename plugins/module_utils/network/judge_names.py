@@ -81,7 +81,9 @@ def missing(seen: Seen) -> Iterator[Finding]:
 
 
 def resolved_none(seen: Seen, name: str) -> bool:
-    return not seen.told(name)["resolved"]["trouble"] and "servers" in seen.told(name)
+    """Whether a name of an existing zone, whose servers could not be asked, is unknown to a resolver too."""
+    told = seen.told(name)
+    return "servers" in told and told["trouble"] != lookup.NO_NAME and not told["resolved"]["trouble"]
 
 
 def misleading(seen: Seen) -> Iterator[Finding]:

@@ -32,15 +32,14 @@ def home_address(seen: Seen, family: str) -> str:
 
 def unopened(seen: Seen) -> Iterator[Finding]:
     """Nothing listens on the server itself."""
-    if not seen.server.get("here"):
-        return
-    for scheme, port in seen.wish.ports.items():
-        if not seen.listens(scheme):
-            evidence = [f"{place_of(seen.server_name, seen.server)}: {one['address']} {one['outcome']} on port {one['port']}." for one in seen.server["here"]]
-            evidence = [one for one in evidence if one.endswith(f"port {listening(seen, scheme)}.")]
-            what = f"Nothing answers for {scheme} (port {listening(seen, scheme)}) on {seen.server_name} itself, so nothing can be told of the way to it."
-            advice = "Run playbooks/site.yml, which starts the proxy, or see why it does not run: journalctl -u caddy -u nginx. Then look again."
-            yield finding("nothing_listens", what, evidence[:2], advice, about=[str(port)], severity=ERROR if scheme == HTTPS else WARNING)
+    here = seen.server.get("here", ())
+    silent = [scheme for scheme in seen.wish.ports if here and not seen.listens(scheme)]
+    if silent:
+        doors = listed(f"port {listening(seen, scheme)} ({scheme})" for scheme in silent)
+        evidence = [f"{place_of(seen.server_name, seen.server)}: {seen.met(tried)}." for tried in here if tried["scheme"] in silent]
+        what = f"On {seen.server_name} itself nothing answers on {doors}, so nothing can be told of the way to it."
+        advice = "Run playbooks/site.yml, which starts the proxy, or see why it does not run: journalctl -u caddy -u nginx. Then look again."
+        yield finding("nothing_listens", what, list(dict.fromkeys(evidence))[:4], advice, about=silent, severity=ERROR if HTTPS in silent else WARNING)
 
 
 def listening(seen: Seen, scheme: str) -> int:

@@ -77,7 +77,7 @@ def names(picture: Picture) -> str:
     unknown = [name for name in wished if name not in wrong and name not in good]
     told = [
         f"{listed(good)} lead{'s' if len(good) == 1 else ''} home" if good else "",
-        f"{listed(wrong)} do{'es' if len(wrong) == 1 else ''} not" if wrong else "",
+        f"{listed(wrong)} do{'es' if len(wrong) == 1 else ''} not{'' if good else ' lead home'}" if wrong else "",
         f"nobody can say where {listed(unknown)} lead{'s' if len(unknown) == 1 else ''}" if unknown else "",
     ]
     return "; ".join(one for one in told if one) if wished else "none are declared"

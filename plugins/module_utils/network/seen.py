@@ -57,7 +57,8 @@ def home_only(address: str) -> bool:
 
 
 def place_of(host: str, look: Mapping[str, Any]) -> str:
-    return f"{host} ({'at home' if look['place'] == INSIDE else look['place']})"
+    place = "at home" if look["place"] == INSIDE else str(look["place"])
+    return host if host == place else f"{host} ({place})"
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ FAULTS: dict[str, tuple[Spoil, str, str, str, str]] = {
     "another certificate": (lambda home: home.change("phone", V4, "https", "open", OTHERS), "another_answers", ERROR, PROVEN_OUTSIDE, "router's own page"),
     "another page": (lambda home: home.change("phone", V4, "http", "open", "200"), "another_answers", ERROR, PROVEN_OUTSIDE, "another answer (200)"),
     "no record": (lambda home: home.record(a=[], aaaa=[]), "no_record", ERROR, PROVEN_INSIDE, f"A {V4} and AAAA {V6}"),
-    "no zone": (set_name(zone="", servers={}, trouble="no such name"), "dns_broken", ERROR, PROVEN_INSIDE, "no DNS zone"),
+    "no zone": (set_name(zone="", servers={}, trouble="no such name", resolved=resolved([], [])), "dns_broken", ERROR, PROVEN_INSIDE, "no DNS zone"),
     "a broken zone": (both(set_name(servers={}), set_name(silent={NS[0]: "SERVFAIL"})), "dns_broken", ERROR, PROVEN_INSIDE, "SERVFAIL"),
     "silent servers": (both(set_name(servers={}), set_name(silent={NS[0]: "timeout"})), "dns_unread", WARNING, NOT_PROVEN, "port 53"),
     "a server in between": (names_servers(first=told([], [], trouble="answered by somebody in between"), second=told([], [], trouble="timeout")),
