@@ -50,7 +50,7 @@ def choose(observed: Mapping[str, Any], https_port: int, http_port: int, dns_pro
         reason = f"from outside, {both(proven, https_port, http_port)}"
         chosen = proven
     else:
-        reason = f"nothing speaks against {' and '.join(possible)}, though nobody outside has met the server yet"
+        reason = f"nothing speaks against {'it' if len(possible) == 1 else 'them'}, though nobody outside has met the server yet"
         chosen = possible
     return Choice(chosen, f"{reason}{'; ' + whys if whys else ''}.", "")
 

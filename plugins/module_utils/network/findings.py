@@ -8,6 +8,11 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..acme.problem import printable
+
+LONGEST = 400
+"""Letters of one sentence of evidence."""
+
 ERROR, WARNING, NOTE = "error", "warning", "note"
 WEIGHT = {ERROR: 0, WARNING: 1, NOTE: 2}
 
@@ -61,7 +66,8 @@ class Finding:
 
 def finding(name: str, what: str, evidence: Iterable[str], advice: str, proven: str = PROVEN_INSIDE, about: Iterable[str] = (), severity: str = "") -> Finding:
     """A finding with the weight of its kind, where none is given."""
-    return Finding(name, severity or SEVERITIES[name], what, tuple(dict.fromkeys(evidence)), advice, proven, tuple(dict.fromkeys(about)))
+    seen = tuple(dict.fromkeys(printable(one, LONGEST) for one in evidence))  # words of strangers are among them
+    return Finding(name, severity or SEVERITIES[name], what, seen, advice, proven, tuple(dict.fromkeys(about)))
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -177,17 +177,17 @@ def unproven(seen: Seen) -> Iterator[Finding]:
 
 def inside_proof(seen: Seen, open_questions: list[tuple[str, int, str]]) -> list[str]:
     """What is known of ports without anybody outside."""
-    known = [f"{seen.server_name} itself answers on port {listed(dict.fromkeys(str(listening(seen, scheme)) for scheme, _, _ in open_questions))}."]
+    known = [f"{seen.server_name} itself answers on {listed(f'port {listening(seen, scheme)}' for scheme, _, _ in open_questions)}."]
+    led: dict[str, list[str]] = {}
     for scheme, port, family in open_questions:
         rule = seen.forwarded(scheme) if family == IPV4 else None
         if rule is not None:
             known.append(f"The router forwards TCP {port} to {rule['address']}:{rule['port']}.")
-    back = [
-        f"{port} of {tried['address']}"
-        for scheme, port, family in open_questions
-        for _, tried in seen.tries(INSIDE, SERVER)
-        if tried["scheme"] == scheme and tried["address"] in seen.home[family] and not tried["own"] and seen.ours(tried)
-    ]
-    if back:
-        known.append(f"From inside the home, port {listed(back)} leads to {seen.server_name}. That the provider lets visitors in is not proven by that.")
+        for _, tried in seen.tries(INSIDE, SERVER):
+            if tried["scheme"] == scheme and tried["address"] in seen.home[family] and not tried["own"] and seen.ours(tried):
+                led.setdefault(tried["address"], []).append(f"port {port}")
+    for address, doors in led.items():
+        known.append(
+            f"From inside the home, {listed(doors)} of {address} is led to {seen.server_name}. That the provider lets visitors in is not proven by that."
+        )
     return known

@@ -39,7 +39,8 @@ ABOUT_NAMES = frozenset({"no_record", "dns_broken", "private_record", "wrong_wil
 def text(picture: Picture, width: int = WIDTH) -> str:
     """Address, ports, names and certificates at a glance, then each finding with what was seen and what to do."""
     seen = picture.seen
-    lines = [f"The network of {seen.server_name}, looked at from {', '.join(place_of(host, look) for host, look in seen.looks.items())}", ""]
+    places = ", ".join(place_of(host, look) for host, look in seen.looks.items())
+    lines = [textwrap.fill(f"The network of {seen.server_name}, looked at from {places or 'nowhere'}", width), ""]
     lines += [glance(SPOKEN[family], address(seen, family), width) for family in FAMILIES]
     for scheme, port in seen.wish.ports.items():
         states = {family: seen.states[scheme][family] for family in FAMILIES if seen.used(family)}
