@@ -26,6 +26,7 @@ SEVERITIES = {
     "address_unknown": WARNING,
     "not_looked": WARNING,
     "nothing_listens": ERROR,
+    "firewall_blocks": ERROR,
     "isp_blocks_port": ERROR,
     "port_443_closed": ERROR,
     "port_80_closed": WARNING,

@@ -9,18 +9,20 @@ from collections.abc import Callable, Iterator
 from ..acme.addresses import FALLS_BACK
 from ..address.model import FAMILIES, IPV4, IPV6
 from .challenge import CLOSED, OPEN, OTHER, UNPROVEN
-from .findings import ERROR, NOT_PROVEN, PROVEN_OUTSIDE, WARNING, Finding, finding, listed
+from .findings import ERROR, NOT_PROVEN, NOTE, PROVEN_OUTSIDE, WARNING, Finding, finding, listed
 from .observe import INSIDE, OUTSIDE, SERVER
 from .ports import HTTPS
+from .ports import OPEN as ANSWERS
 from .seen import SPOKEN, Seen, place_of
 
 CAUSES = {"cgnat": "the shared address (CGNAT)", "double_nat": "the second router"}
+SET_UP = "Run playbooks/site.yml, which starts the proxy, or see why it does not run: journalctl -u caddy -u nginx. Then look again."
 ID = {HTTPS: "port_443_closed", "http": "port_80_closed"}
 
 
 def judge(seen: Seen) -> Iterator[Finding]:
     """Everything that is to be said of ports."""
-    checks: tuple[Callable[[Seen], Iterator[Finding]], ...] = (unopened, closed, strange, hairpin, unproven)
+    checks: tuple[Callable[[Seen], Iterator[Finding]], ...] = (unopened, fenced, closed, strange, hairpin, unproven)
     for check in checks:
         yield from check(seen)
 
@@ -31,15 +33,33 @@ def home_address(seen: Seen, family: str) -> str:
 
 
 def unopened(seen: Seen) -> Iterator[Finding]:
-    """Nothing listens on the server itself."""
+    """Nothing listens on the server itself, or nothing but what answers for the diagnosis."""
     here = seen.server.get("here", ())
     silent = [scheme for scheme in seen.wish.ports if here and not seen.listens(scheme)]
     if silent:
         doors = listed(f"port {listening(seen, scheme)} ({scheme})" for scheme in silent)
         evidence = [f"{place_of(seen.server_name, seen.server)}: {seen.met(tried)}." for tried in here if tried["scheme"] in silent]
         what = f"On {seen.server_name} itself nothing answers on {doors}, so nothing can be told of the way to it."
-        advice = "Run playbooks/site.yml, which starts the proxy, or see why it does not run: journalctl -u caddy -u nginx. Then look again."
-        yield finding("nothing_listens", what, list(dict.fromkeys(evidence))[:4], advice, about=silent, severity=ERROR if HTTPS in silent else WARNING)
+        yield finding("nothing_listens", what, list(dict.fromkeys(evidence))[:4], SET_UP, about=silent, severity=ERROR if HTTPS in silent else WARNING)
+    elif standing_in := [scheme for scheme in seen.wish.ports if scheme in seen.wish.answering]:
+        doors = listed(f"port {listening(seen, scheme)} ({scheme})" for scheme in standing_in)
+        what = f"No proxy listens on {seen.server_name} on {doors} yet; while it was looked at, the diagnosis answered there itself."
+        yield finding("nothing_listens", what, ["What is told of these ports is of the way to the server."], SET_UP, about=standing_in, severity=NOTE)
+
+
+def fenced(seen: Seen) -> Iterator[Finding]:
+    """The server listens, and nobody else at home gets in by its own address there."""
+    for scheme in seen.wish.ports:
+        tried = [
+            (host, one) for host, one in seen.tries(INSIDE) if one["scheme"] == scheme and one["address"] in seen.own and one["address"] not in seen.public
+        ]
+        if not tried or not seen.listens(scheme) or any(seen.ours(one) for _, one in tried) or any(one["outcome"] == ANSWERS for _, one in tried):
+            continue
+        evidence = [f"{place_of(host, seen.looks[host])}: {seen.met(one)}." for host, one in tried]
+        port = listening(seen, scheme)
+        what = f"{seen.server_name} answers itself on port {port} ({scheme}), but other machines at home do not get in there: its firewall keeps them out."
+        advice = f"Let TCP {port} in by the firewall of {seen.server_name} (nft list ruleset, or ufw status), then look again."
+        yield finding("firewall_blocks", what, evidence[:4], advice, about=[str(port)])
 
 
 def listening(seen: Seen, scheme: str) -> int:
@@ -166,8 +186,8 @@ def unproven(seen: Seen) -> Iterator[Finding]:
         return
     outside = seen.at(OUTSIDE)
     doors = listed(f"port {port} over {SPOKEN[family]}" for _, port, family in open_questions)
-    why = f"{listed(outside)} looked, but had no way there, or could not tell who answered" if outside else "no machine outside looked"
-    evidence = [f"{why[:1].upper()}{why[1:]}."]
+    why = f"{listed(outside)} looked, but had no way there, or could not tell who answered" if outside else "No machine outside looked"
+    evidence = [f"{why}."]
     evidence += inside_proof(seen, open_questions)
     site = f"https://{seen.wish.names[0]}{'' if seen.wish.https_port == 443 else f':{seen.wish.https_port}'}/" if seen.wish.names else "your site"
     advice = f"Open {site} on a phone with Wi-Fi turned off. Or put a machine outside, such as a small rented server, into the group vantage, and look again."

@@ -9,7 +9,7 @@ import pytest
 
 from plugins.module_utils.network.findings import ERROR, NOT_PROVEN, NOTE, PROVEN_INSIDE, PROVEN_OUTSIDE, SEVERITIES, WARNING, Finding
 
-from .looks import LAN, NAMES, NS, OTHERS, V4, V6, Home, found, resolved, told
+from .looks import LAN, NAMES, NS, OTHERS, V4, V6, Home, found, resolved, told, tried
 
 FIRST, SECOND = NAMES
 ELSEWHERE, ELSEWHERE6 = "81.9.9.9", "2a0e:9:9:9::9"
@@ -68,6 +68,10 @@ def forbid(*challenges: str) -> Spoil:
     return spoil
 
 
+def at_home_address(home: Home, outcome: str) -> None:
+    home.laptop["tried"] += [tried(name, LAN, scheme, outcome) for name in NAMES for scheme in ("https", "http")]
+
+
 WILD = {"A": [ELSEWHERE], "AAAA": [V6]}
 
 FAULTS: dict[str, tuple[Spoil, str, str, str, str]] = {
@@ -82,6 +86,8 @@ FAULTS: dict[str, tuple[Spoil, str, str, str, str]] = {
     "a lost host": (lambda home: home.failed.update(attic="No route to host"), "not_looked", WARNING, NOT_PROVEN, "No route to host"),
     "no listener": (lambda home: home.change("home", LAN, "https", "refused", key="here").change("home", V6, "https", "refused", key="here"),
                     "nothing_listens", ERROR, PROVEN_INSIDE, "playbooks/site.yml"),
+    "no proxy yet": (wish(answering=("http", "https")), "nothing_listens", NOTE, PROVEN_INSIDE, "the diagnosis answered there itself"),
+    "a fence": (lambda home: at_home_address(home, "silent"), "firewall_blocks", ERROR, PROVEN_INSIDE, f"laptop (at home): port 443 of {LAN} does not answer."),
     "closed": (closed(), "port_443_closed", ERROR, PROVEN_OUTSIDE, f"phone (outside): port 443 of {V4} does not answer."),
     "refused": (closed(outcome="refused"), "port_443_closed", ERROR, PROVEN_OUTSIDE, "refuses the connection"),
     "closed 80": (closed("http"), "port_80_closed", WARNING, PROVEN_OUTSIDE, "Port 443 comes through"),
@@ -183,6 +189,7 @@ WELL: dict[str, Spoil] = {
     "an address that the owner declared": both(lambda home: home.record(a=[ELSEWHERE]), wish(addresses=(ELSEWHERE,))),
     "a wildcard that leads home": set_name(sibling={"A": [V4], "AAAA": [V6]}),
     "a wildcard elsewhere, and names with records of their own": set_name(sibling=WILD),
+    "a server that others at home reach": lambda home: at_home_address(home, "open"),
     "a name that is an alias": set_name(alias="example.duckdns.org", zone="duckdns.org"),
     "closed IPv6 without AAAA records": lambda home: [home.record(name, aaaa=[]) for name in NAMES] + [home.change("phone", V6, "https", "silent")]
     + [home.change("phone", V6, "http", "silent")],
