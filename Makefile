@@ -51,8 +51,8 @@ unit: setup  ## What can be told without a machine
 
 scenario: setup  ## The whole path on the internet in a box, with one engine and then the other
 	molecule destroy -s caddy
-	molecule test -s caddy --destroy never
-	molecule test -s nginx
+	molecule test -s caddy --destroy never || python tests/failures.py
+	molecule test -s nginx || python tests/failures.py
 
 coverage-of-needs: setup  ## Which requirement is proven by which test
 	@python tests/coverage_of_needs.py

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,16 @@ def plan() -> dict[str, Any]:
         name: Inventory({k: v for k, v in vars_.items() if k.startswith("exposure_")}, groups[name], found.get(name, {})) for name, vars_ in variables.items()
     }
     return dataclasses.asdict(make(hosts, catalogue))
+
+
+STARTS = ROOT / ".cache" / "starts.json"
+"""When the Home Assistants were last started by a test."""
+
+
+def starts(stacks: Iterable[str]) -> dict[str, str]:
+    """When the container of each stack's Home Assistant was started."""
+    shown = "docker inspect -f '{{.State.StartedAt}}' %s"
+    return {stack: host("home").run(shown, f"{stack}-home_assistant-1").stdout.strip() for stack in stacks}
 
 
 def sites() -> list[dict[str, Any]]:

@@ -26,8 +26,13 @@ def failure_report(failures: Sequence[str]) -> str:
     return f"{len(failures)} check(s) failed:\n" + "\n".join(f"  - {failure}" for failure in failures)
 
 
+def port(probe: Mapping[str, Any]) -> str:
+    """What follows the name in the address of a site that is not reached at the port of https."""
+    return f":{probe['https_port']}" if probe.get("https_port", 443) != 443 else ""
+
+
 def success_report(probes: Sequence[Mapping[str, Any]]) -> str:
-    names = [f"  https://{probe['host']}/{PASSED if probe.get('passthrough') else ''}" for probe in probes]
+    names = [f"  https://{probe['host']}{port(probe)}/{PASSED if probe.get('passthrough') else ''}" for probe in probes]
     return "Served as declared:\n" + "\n".join(names) if names else "No site is declared, and none was looked at."
 
 

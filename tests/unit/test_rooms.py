@@ -13,6 +13,7 @@ from plugins.module_utils.plan.catalogue import read_catalogue
 from plugins.module_utils.plan.declaration import ACME, APP, CERTIFICATE, COPY, EAB, HOST, LOCAL_CA, PATH, SITE, VERIFY
 from plugins.module_utils.plan.make import Inventory, make
 from plugins.module_utils.plan.mistakes import Mistakes
+from plugins.module_utils.plan.published import DDNS, PUBLIC_ADDRESS
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -49,6 +50,8 @@ def test_every_line_that_can_be_declared_is_documented() -> None:
         (general, EAB),
         (general, LOCAL_CA),
         (general, VERIFY),
+        (sections["An entry of `exposure_ddns`"], DDNS),
+        (sections["`exposure_public_address`"], PUBLIC_ADDRESS),
         (sections["A site"], SITE),
         (sections["An entry of `paths`"], PATH),
         (sections["`exposure_acme`"], ACME),
@@ -73,5 +76,7 @@ def test_every_example_of_the_documentation_makes_a_plan(variables: dict[str, An
     catalogue = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "roles/apps/catalogue").iterdir()}
     given = {"exposure_domain": "example.duckdns.org", "exposure_proxy": engine, **variables}
     made = make({"server": Inventory(given, ("proxy",), {"release": "trixie"})}, catalogue)
-    declared = variables.get("exposure_sites", []) + variables.get("exposure_certificates", [])
-    assert len(declared) >= 2 and {site["name"] for site in variables.get("exposure_sites", [])} == {probe.site for probe in made.probes}
+    published = made.hosts["server"].ddns
+    accounts = published.accounts if published else []
+    assert [account.provider for account in accounts] == [entry["provider"] for entry in variables.get("exposure_ddns", [])]
+    assert {site["name"] for site in variables.get("exposure_sites", [])} == {probe.site for probe in made.probes}

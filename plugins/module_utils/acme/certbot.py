@@ -25,6 +25,13 @@ ahead of the end whatever the life, as older ones do: for these it is decided he
 HAS_PROFILES = (4, 0)
 
 
+MASKED = "AttributeError: can't set attribute"
+"""What certbot 2.1 on Python 3.11 (Debian 12) prints in place of whatever the authority said: contextlib hangs a traceback on the error, and josepy's
+errors take no attribute. Its log has the error itself."""
+
+IN_LOG = re.compile(r"^acme\.messages\.Error: (.+)$", re.MULTILINE)
+LOG_END = 400_000
+
 OURS = ("/var/lib/exposure-challenges", "/etc/exposure/certbot")
 STEERING = re.compile(r"^\s*(pre-hook|post-hook|deploy-hook|renew-hook|authenticator|installer|domains|standalone|nginx|apache|manual)\s*=", re.MULTILINE)
 
@@ -121,6 +128,19 @@ def renew_command(settings: Settings, name: str, forced: bool = False) -> list[s
     """The command that renews a lineage where it is due."""
     words = [settings.certbot, "renew", "--quiet", "--non-interactive", "--no-random-sleep-on-renew", "--config-dir", str(settings.config)]
     return [*words, "--cert-name", name, *(["--force-renewal"] if forced else [])]
+
+
+def unmasked(output: str, log: Path) -> str:
+    """What certbot printed, with the authority's own words where a fault of certbot took their place."""
+    if MASKED not in output:
+        return output
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - LOG_END))
+            said = IN_LOG.findall(file.read().decode("utf-8", "replace"))
+    except OSError:
+        return output
+    return output.replace(MASKED, said[-1]) if said else output
 
 
 def version_of(output: str) -> tuple[int, int]:

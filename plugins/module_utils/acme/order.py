@@ -31,6 +31,8 @@ Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
 BACKUP = Path("/var/lib/exposure/backup")
 """A copy of certbot's accounts, for a server whose /etc/letsencrypt was lost: a new account would begin with nothing proven."""
 
+LOGS = Path("/var/log/letsencrypt")
+
 LOCK = Path("/var/lib/exposure/certificates.lock")
 
 NONCES = 40
@@ -66,6 +68,7 @@ class Orders:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     say: Callable[[str], None] = lambda text: None
     backup: Path = BACKUP
+    logs: Path = LOGS
 
     def carry_out(self, certificates: Sequence[Mapping[str, Any]], *, force: bool = False, dry: bool = False) -> list[Outcome]:
         """Order what is not at hand. With `dry` nothing is asked; with `force` a back-off is not waited for."""
@@ -155,10 +158,16 @@ class Orders:
     def patiently(self, command: Sequence[str]) -> tuple[int, str]:
         """Run certbot, again where the authority called a request outdated: certbot itself asks twice only (RFC 8555, 6.5, has clients go on)."""
         for _ in range(NONCES):
-            code, output = self.run(command, self.environment())
+            code, output = self.ask(command)
             if not code or reason(output).kind != "bad_nonce":
                 break
         return code, output
+
+    def ask(self, command: Sequence[str]) -> tuple[int, str]:
+        """Run certbot: its exit code, and what it and the authority said."""
+        code, output = self.run(command, self.environment())
+        folder = Path(command[command.index("--logs-dir") + 1]) if "--logs-dir" in command else self.logs
+        return code, certbot.unmasked(output, folder / "letsencrypt.log") if code else output
 
     def environment(self) -> dict[str, str]:
         """certbot asks the authority with requests, which takes a root from here."""
@@ -177,7 +186,7 @@ class Orders:
             if not found or not (late or decides):
                 continue
             self.say(f"renewing {found.name} where it is due")
-            code, output = self.run(certbot.renew_command(self.settings, found.name, forced=not decides), self.environment())
+            code, output = self.ask(certbot.renew_command(self.settings, found.name, forced=not decides))
             if code and reason(output).kind == "bad_nonce":
                 # It was due; but certbot has noted when to ask the authority again, and would now call it not due.
                 code, output = self.patiently(certbot.renew_command(self.settings, found.name, forced=True))

@@ -6,18 +6,55 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
-from .certificates import add_to as add_certificates
-from .failure import add_to as add_failure
+AddTo = Callable[[argparse.ArgumentParser], None]
+
+
+def certificates() -> AddTo:
+    from .certificates import add_to
+
+    return add_to
+
+
+def ddns() -> AddTo:
+    from .ddns import add_to
+
+    return add_to
+
+
+def failure() -> AddTo:
+    from .failure import add_to
+
+    return add_to
+
+
+def status() -> AddTo:
+    from .status import add_to
+
+    return add_to
+
+
+AREAS: dict[str, tuple[str, Callable[[], AddTo]]] = {
+    "certificates": ("order, renew and install certificates", certificates),
+    "ddns": ("keep names at the addresses of the home", ddns),
+    "failure": ("note that a unit failed", failure),
+    "status": ("tell how the names are", status),
+}
+"""Area -> what it is for, and how its options are come by: only the area that is called is imported, as from an archive Python compiles whatever it
+imports, each time."""
 
 
 def main(arguments: list[str] | None = None) -> int:
+    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="exposure", description="What keeps the sites of this server served.")
     areas = parser.add_subparsers(dest="area", required=True, metavar="AREA")
-    add_certificates(areas.add_parser("certificates", help="order, renew and install certificates"))
-    add_failure(areas.add_parser("failure", help="note that a unit failed"))
-    given = parser.parse_args(arguments)
-    return int(given.run(given))
+    for name, (purpose, load) in AREAS.items():
+        area = areas.add_parser(name, help=purpose)
+        if given[:1] == [name]:
+            load()(area)
+    called = parser.parse_args(given)
+    return int(called.run(called))
 
 
 if __name__ == "__main__":

@@ -75,6 +75,9 @@ class LeftOut(StrEnum):
     HAZARD = "hazard"
     """It is deleted or set to something else: both families go into each call."""
 
+    UNKNOWN = "unknown"
+    """Nobody says. The other family's address goes along where there is one; where there is none, the call goes without it."""
+
 
 @dataclass(frozen=True)
 class Capabilities:

@@ -35,8 +35,15 @@ UNITS = {
         "etc/systemd/system/exposure-certificates-deploy.service",
     ),
     "command": ("usr/local/lib/exposure/exposure.pyz",),
+    "ddns": (
+        "etc/systemd/system/exposure-ddns.service",
+        "etc/systemd/system/exposure-ddns.timer",
+        "etc/systemd/system/exposure-ddns.path",
+        "etc/systemd/system/exposure-address-watch.service",
+    ),
     "failure": ("etc/systemd/system/exposure-failure@.service",),
     "firewall": ("etc/systemd/system/exposure-firewall.service",),
+    "router": ("etc/systemd/system/exposure-router.service",),
     "sni_router": ("etc/systemd/system/exposure-sni-router.service", "usr/local/lib/exposure/sni-router-reload"),
     "nginx": (
         "etc/systemd/system/nginx.service.d/exposure.conf",
@@ -46,7 +53,10 @@ UNITS = {
     ),
 }
 """What roles write for systemd. Its digest tells them, without a task of its own, whether it is current."""
-PACKAGES = ("caddy", "nginx", "libnginx-mod-stream", "python3-certbot*", "certbot", "python3-dnspython", "python3-cryptography", "python3-venv", "mkcert")
+PACKAGES = (
+    *("caddy", "nginx", "libnginx-mod-stream", "python3-certbot*", "certbot", "python3-venv", "mkcert"),
+    *("python3-cryptography", "python3-dnspython", "python3-miniupnpc"),
+)
 """Packages that roles install, as dpkg-query takes them."""
 DEFAULT_SERVER = re.compile(
     r"(?:^|[;{}])[ \t]*listen\s+"
@@ -87,6 +97,8 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "archive": archive.get("uri", ""),
         "suites": archive.get("suites", []),
         "addresses": lan_addresses(run),
+        "address_trouble": any((root / f"var/lib/exposure/failures/exposure-{unit}.service.json").exists() for unit in ("ddns", "router")),
+        "network": diagnosed(root / "var/lib/exposure/network.json"),
         "listening": [vars_of(listener) for listener in listeners()],
         "containers": containers(root / DOCKER_SOCKET.lstrip("/")) if docker else [],
     }
@@ -113,6 +125,8 @@ def roles(root: Path) -> list[str]:
         "sni_router": "etc/systemd/system/exposure-sni-router.service",
         "certbot": "etc/letsencrypt/renewal-hooks/deploy/exposure",
         "certificate_store": "etc/systemd/system/exposure-certificates.timer",
+        "router": "etc/systemd/system/exposure-router.service",
+        "ddns": "etc/systemd/system/exposure-ddns.timer",
     }
     return [name for name, path in signs.items() if (root / path).exists()]
 
@@ -148,6 +162,15 @@ def resolvers(path: Path) -> list[str]:
     """The DNS servers of the host as nginx takes them (resolv.conf(5)), at most three."""
     found = re.findall(r"^nameserver\s+([0-9A-Fa-f.:]+)", path.read_text(errors="replace"), re.MULTILINE) if path.exists() else []
     return [f"[{one}]" if ":" in one else one for one in found[:3]]
+
+
+def diagnosed(path: Path) -> dict[str, Any]:
+    """What the last diagnosis of the network kept on this host; nothing where there was none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def digest(paths: Sequence[Path]) -> str:

@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from ..network.challenge import Choice, choose
 from . import engines
 from .collection import House, Route
 from .declaration import HIDDEN
@@ -37,6 +38,31 @@ def acme_settings(declared: Mapping[str, Any]) -> dict[str, Any]:
     return {**declared, "directory": directory, "rehearsal": declared["rehearsal"] or (STAGING if directory == PRODUCTION else "")}
 
 
+def settle_challenges(name: str, own: list[Route], house: House) -> str:
+    """Put the challenges that can work in place of `auto`, and say why them; refuse those that cannot."""
+    host = house.hosts[name]
+    asked, ports = host["acme"]["challenges"], host["ports"]
+    needed = any(route.site["tls"] == "acme" for route in own) or any(entry["kind"] == "acme" for entry in host["certificates"])
+    if "auto" not in asked:
+        works = [one for one in asked if one == "dns-01" or (one, ports["http"]) == ("http-01", 80) or (one, ports["https"]) == ("tls-alpn-01", 443)]
+        if needed and not works:
+            problem = "an authority comes in by port 80 for http-01 and by 443 for tls-alpn-01, and those lead elsewhere here"
+            house.mistakes.add(name, "", "exposure_acme.challenges", ", ".join(asked), problem, "[dns-01], with your DNS provider in exposure_acme.dns")
+        return f"{' and '.join(asked)}, as declared."
+
+    def choice(seen: Mapping[str, Any]) -> Choice:
+        return choose(seen, ports["https"], ports["http"], host["acme"]["dns"], host["proxy"], wildcard=False)
+
+    possible = choice({})
+    if possible.impossible and needed:
+        cure = "https: 443 or http: 80, or exposure_acme with dns: and the name of your DNS provider"
+        house.mistakes.add(name, "", "exposure_ports", f"https {ports['https']}, http {ports['http']}", possible.impossible, cure)
+    # What a diagnosis saw may be mended by now: where it leaves nothing, it is told, and the order tried all the same.
+    better = choice(house.inventory[name].found.get("network", {}))
+    host["acme"]["challenges"] = (better if better.challenges else possible).challenges or ["http-01"]
+    return better.because or better.impossible
+
+
 def only_dns(acme: Mapping[str, Any]) -> bool:
     return list(acme["challenges"]) == ["dns-01"]
 
@@ -45,9 +71,11 @@ def add_certificates(plan: Plan, house: House, routes: list[Route]) -> None:
     """The certificates of each proxy's store: those that are declared, and one for each site that names none."""
     for name in house.proxies:
         host = house.hosts[name]
+        own = [route for route in routes if route.proxy == name and route.whole]
+        because = settle_challenges(name, own, house)
+        plan.hosts[name].challenges = because
         declared = {entry["name"]: entry for entry in declared_once(name, host, house.mistakes)}
         found = [declared_certificate(entry, host, name, house.mistakes) for entry in declared.values()]
-        own = [route for route in routes if route.proxy == name and route.whole]
         for route in own:
             site, where = route.site, f"site {route.site['name']}"
             if site["certificate"]:
@@ -93,10 +121,13 @@ def declared_once(name: str, host: Mapping[str, Any], mistakes: Mistakes) -> lis
     return list(entries.values())
 
 
-def challenge(hosts: list[str], host: Mapping[str, Any], chosen: str = "") -> str:
+def challenge(hosts: list[str], host: Mapping[str, Any], chosen: str = "auto") -> str:
     """How an authority is shown that the names are ours: as chosen, by DNS where it must be, else over http."""
     wild = any(name.startswith("*.") for name in hosts)
-    return chosen or ("dns-01" if wild or ("http-01" not in host["acme"]["challenges"] and "dns-01" in host["acme"]["challenges"]) else "http-01")
+    if chosen != "auto":
+        return chosen
+    can = host["acme"]["challenges"]
+    return "dns-01" if wild or ("http-01" not in can and "dns-01" in can) else "http-01"
 
 
 def declared_certificate(entry: Mapping[str, Any], host: Mapping[str, Any], name: str, mistakes: Mistakes) -> Certificate:

@@ -10,6 +10,7 @@ from typing import Any
 
 from .declaration import read_host
 from .mistakes import Mistakes
+from .published import read_published
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,17 @@ class House:
         """The port on which an app is published."""
         return int(app["port"] or self.apps[app["app"]]["port"])
 
+    def url(self, proxy: str, name: str) -> str:
+        """The address of a site for a person, with the port by which the proxy is reached where that is not the one of https."""
+        port = self.hosts[proxy]["ports"]["https"]
+        return f"https://{name}" + (f":{port}" if port != 443 else "")
+
 
 def read_house(inventory: Mapping[str, Inventory], apps: Mapping[str, Any], mistakes: Mistakes) -> House:
     """All hosts' declarations, each checked by itself."""
     hosts = {name: read_host(host.variables, name, mistakes) for name, host in inventory.items()}
+    for name, host in hosts.items():
+        read_published(host, name, mistakes)
     return House(inventory, hosts, apps, proxies_of(inventory, hosts), mistakes)
 
 

@@ -39,7 +39,7 @@ ACME = {
     "staging": Field(values.boolean, False),
     "rehearsal": Field(values.web_address, ""),
     "ca_root": Field(values.file_path, ""),
-    "challenges": Field(values.many(values.one_of("http-01", "tls-alpn-01", "dns-01")), ["http-01", "tls-alpn-01"]),
+    "challenges": Field(values.many(values.one_of("auto", "http-01", "tls-alpn-01", "dns-01")), ["auto"]),
     "dns": Field(values.slug, ""),
     "dns_wait": Field(values.duration, None),
     "key_type": Field(values.one_of("ecdsa", "rsa"), "ecdsa"),
@@ -51,6 +51,11 @@ ACME = {
 EAB = {
     "kid": Field(values.word, required=True),
     "hmac_key": Field(values.base64url, required=True, secret=True),
+}
+
+PORTS = {
+    "https": Field(values.port, 443),
+    "http": Field(values.port_or_none, None),
 }
 
 PROOF = {
@@ -106,7 +111,7 @@ CERTIFICATE = {
     "name": Field(values.slug, required=True),
     "kind": Field(values.one_of("acme", "local", "files"), "acme"),
     "hosts": Field(values.many(values.certificate_name), []),
-    "challenge": Field(values.one_of("http-01", "dns-01"), ""),
+    "challenge": Field(values.one_of("auto", "http-01", "dns-01"), "auto"),
     "key_type": Field(values.one_of("ecdsa", "rsa"), ""),
     "chain": Field(values.file_path, ""),
     "key": Field(values.file_path, ""),
@@ -135,6 +140,11 @@ HOST = {
     "domain": Field(values.host_name, ""),
     "proxy": Field(values.one_of("caddy", "nginx"), "caddy"),
     "http3": Field(values.boolean, None),
+    "ports": Field(anything, {}),
+    "ddns": Field(anything, []),
+    "public_address": Field(anything, {}),
+    "router": Field(values.one_of("manual", "auto", "none"), "manual"),
+    "router_lease": Field(values.duration, 3600),
     "acme": Field(anything, {}),
     "acme_eab": Field(anything, {}, secret=True),
     "acme_credentials": Field(values.mapping_of(values.credential_name), {}, secret=True),
@@ -223,6 +233,9 @@ def read_host(variables: Mapping[str, object], host: str, mistakes: Mistakes) ->
     """All `exposure_*` variables of one host, checked. Lists hold the entries that could be read."""
     given = {key.removeprefix(PREFIX): value for key, value in variables.items() if key.startswith(PREFIX)}
     taken = read(HOST, given, Place(host, "", PREFIX), mistakes)
+    taken["ports"] = read(PORTS, taken["ports"], Place(host, "", "exposure_ports."), mistakes)
+    if taken["ports"]["http"] is None:  # who moves the one port does so because the others are taken
+        taken["ports"]["http"] = 80 if taken["ports"]["https"] == 443 else 0
     taken["acme"] = read(ACME, taken["acme"], Place(host, "", "exposure_acme."), mistakes)
     if taken["acme_eab"]:
         taken["acme_eab"] = read(EAB, taken["acme_eab"], Place(host, "", "exposure_acme_eab."), mistakes)

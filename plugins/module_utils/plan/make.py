@@ -15,6 +15,7 @@ from .mistakes import InventoryRefused, Mistakes
 from .model import Admission, HostPlan, Plan, Probe
 from .networks import gateway, pair, seen_as
 from .proxies import add_proxies
+from .reachability import add_reachability
 from .stacks import Exposed, absent_stack, present_stack
 
 __all__ = ["Inventory", "make"]
@@ -37,6 +38,7 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     check_sites(routes, mistakes)
     add_certificates(plan, house, routes)
     add_proxies(plan, house, routes)
+    add_reachability(plan, house)
     add_stacks(plan, house, routes)
     check_stacks(plan, mistakes)
     check_ports(plan, {name: host.found for name, host in inventory.items()}, mistakes)
@@ -56,7 +58,7 @@ def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
             if app["app"] not in house.apps:
                 continue
             own = [route for route in routes if route.host == name and route.app is app]
-            exposed = Exposed(house.port(app), url=f"https://{own[0].site['hosts'][0]}" if own else "")
+            exposed = Exposed(house.port(app), url=house.url(own[0].proxy, own[0].site["hosts"][0]) if own else "")
             local = [route for route in own if route.proxy == name]
             if local or not own:
                 exposed.listen.append("127.0.0.1")
@@ -88,3 +90,4 @@ def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:
         for name in site["hosts"]:
             plan.probes.append(Probe(site["name"], name, route.proxy, proof["path"], proof["status"], proof["contains"], entry["websocket"], closed))
             plan.probes[-1].passthrough = site["tls"] == "passthrough"
+            plan.probes[-1].https_port, plan.probes[-1].http_port = (house.hosts[route.proxy]["ports"][scheme] for scheme in ("https", "http"))

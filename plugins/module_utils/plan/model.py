@@ -62,6 +62,8 @@ class Passthrough:
 class Proxy:
     """The proxy of one host: its engine, where its package comes from, its virtual hosts, what it passes through, and its ACME settings.
 
+    `https_port` and `http_port` are those that clients outside come in by: the router sends `https_port` to the same port of the host, which
+    listens there besides 443, and `http_port` to its port 80; 0 where nothing comes in over http.
     `splitter` stands in front of it while something is passed through: `pass` inside nginx, `proxy_protocol` before any engine.
     `retired` are engines that an earlier run set up there and that are to go. `authority_page` is the name under which the root of the local
     authority is offered over http, '' for none.
@@ -77,6 +79,8 @@ class Proxy:
     splitter: str = ""
     retired: list[str] = field(default_factory=list)
     authority_page: str = ""
+    https_port: int = 443
+    http_port: int = 80
 
 
 @dataclass
@@ -138,8 +142,45 @@ class Opening:
 
 
 @dataclass
+class NameAccount:
+    """Names that are kept at a DNS provider (ddns/settings.py, AccountSettings). Its secrets are not in the Plan."""
+
+    name: str
+    provider: str
+    hosts: list[str]
+    families: list[str]
+    state: str
+    options: dict[str, str]
+    suffixes: dict[str, str] = field(default_factory=dict)
+    prefix: bool = False
+    when_gone: str = "keep"
+
+
+@dataclass
+class NamePublisher:
+    """What a host publishes: its accounts, who is asked for the public address (address/model.py, Settings), and whom providers may write to."""
+
+    accounts: list[NameAccount]
+    address: dict[str, Any]
+    contact: str
+
+
+@dataclass
+class Forwarding:
+    """A rule of the router: what comes in at `external_port` goes to `address`:`port`. `description` marks it as ours."""
+
+    external_port: int
+    protocol: str
+    address: str
+    port: int
+    description: str
+
+
+@dataclass
 class HostPlan:
-    """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go."""
+    """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go. `router`:
+    whether the `forwardings` are printed for a person (manual), set (auto), or nobody's affair (none). `used`: the roles that look after
+    the address. `challenges`: why certificates are proven in the way they are."""
 
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
@@ -147,11 +188,17 @@ class HostPlan:
     unused: list[str] = field(default_factory=list)
     admissions: list[Admission] = field(default_factory=list)
     openings: list[Opening] = field(default_factory=list)
+    ddns: NamePublisher | None = None
+    router: str = "none"
+    forwardings: list[Forwarding] = field(default_factory=list)
+    used: list[str] = field(default_factory=list)
+    challenges: str = ""
 
 
 @dataclass
 class Probe:
-    """What must be true of one name, seen by a client: the page's status and text, its WebSocket, the ports that must be closed."""
+    """What must be true of one name, seen by a client: the page's status and text, its WebSocket, the ports it comes in by (`http_port` 0: not over
+    http), and the ports that must be closed."""
 
     site: str
     host: str
@@ -162,6 +209,8 @@ class Probe:
     websocket: dict[str, str] | None
     closed_ports: list[int]
     passthrough: bool = False
+    https_port: int = 443
+    http_port: int = 80
 
 
 @dataclass

@@ -94,8 +94,12 @@ def add_proxy(plan: Plan, house: House, name: str, release: str, own: list[Route
         if page in route.site["hosts"]:
             problem = f"the name belongs to site {route.site['name']} of {route.host} already"
             house.mistakes.add(name, "", "exposure_local_ca.page", page, problem, f"a name of its own, such as ca.{page.partition('.')[2]}")
-    plan.hosts[name].proxy = Proxy(engine, source, list(version), sites, acme, http3 and not split, passed, splitter, retired, page)
-    plan.hosts[name].openings = [Opening(80, "tcp"), Opening(443, "tcp")] + ([Opening(443, "udp")] if http3 and not split else [])
+    check_outside_ports(name, house)
+    https, http = host["ports"]["https"], host["ports"]["http"]
+    http3 = http3 and not split
+    plan.hosts[name].proxy = Proxy(engine, source, list(version), sites, acme, http3, passed, splitter, retired, page, https, http)
+    secure = sorted({443, https})
+    plan.hosts[name].openings = [Opening(port, "tcp") for port in (80, *secure)] + [Opening(port, "udp") for port in secure if http3]
     plan.names.update({host_name: name for route in whole for host_name in route.site["hosts"]})
 
 
@@ -140,7 +144,7 @@ def proxy_site(route: Route, own: list[Route], house: House, engine: str, versio
         site["hosts"],
         sorted(locations, key=lambda one: (-len(one.path), one.path)),
         stored_name(site, house.hosts[route.proxy]),
-        site["redirect"],
+        redirect(site["redirect"], own, house),
         site["hsts"],
         setting("max_body", 0),
         setting("read_timeout", 0),
@@ -149,6 +153,20 @@ def proxy_site(route: Route, own: list[Route], house: House, engine: str, versio
         bool(setting("compress", 1)),
         bool(setting("log_queries", 0)),
     )
+
+
+def redirect(target: str, own: list[Route], house: House) -> str:
+    """Where a site sends its requests; to another site of the same proxy by the port at which that is reached."""
+    host = target.removeprefix("https://")
+    return house.url(own[0].proxy, host) if any(host in route.site["hosts"] for route in own) else target
+
+
+def check_outside_ports(name: str, house: House) -> None:
+    """The ports outside are two different ones, and the one of https is not that of http on the host."""
+    ports = house.hosts[name]["ports"]
+    if ports["https"] in (80, ports["http"]):
+        problem = "http comes in there"
+        house.mistakes.add(name, "", "exposure_ports.https", ports["https"], problem, "443, or another port that nothing uses, such as 8443")
 
 
 def location(route: Route, house: House) -> Location:

@@ -110,6 +110,16 @@ def port(value: object) -> int:
     return number
 
 
+def port_or_none(value: object) -> int:
+    """A TCP port, or 0 for none at all."""
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    try:
+        return port(value)
+    except Refused:
+        raise Refused("it is not a port", "a number from 1 to 65535, or 0 where no port leads here") from None
+
+
 def status(value: object) -> int:
     """An HTTP status code."""
     if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value < 600:

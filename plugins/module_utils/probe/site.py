@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import wire
@@ -31,7 +31,7 @@ class Outcome:
 @dataclass(frozen=True)
 class View:
     """How this client looks: the address it connects to in place of a name's, seconds for a connection and for an answer, a PEM file it trusts
-    too, and the ports it connects to."""
+    too, and the ports it connects to where the probe names none. An `http_port` of 0: nothing comes in over http."""
 
     connect_to: str = ""
     timeout: float = 6.0
@@ -64,15 +64,17 @@ def at_address(site: Mapping[str, Any], host: str, address: str, view: View) -> 
         except (OSError, http.client.HTTPException, ValueError, Wrong) as error:
             return Outcome(host, name + label, False, str(error) or type(error).__name__)
 
+    view = replace(view, https_port=site.get("https_port", view.https_port), http_port=site.get("http_port", view.http_port))
     first = checked("reachable", lambda: reachable(address, view))
     if not first.ok:
         return [first]
     checks = {
         "page": lambda: page(site, host, address, view),
-        "redirect": lambda: redirect(host, address, view),
         "unknown name": lambda: refused(f"{secrets.token_hex(6)}.{host.partition('.')[2]}".strip("."), address, view),
         "no name": lambda: refused(None, address, view),
     }
+    if view.http_port:
+        checks["redirect"] = lambda: redirect(site, host, address, view)
     if not site.get("passthrough"):  # which versions of HTTP are spoken inside is the app's own affair
         checks["HTTP/2"] = lambda: http2(host, address, view)
     if site.get("websocket"):
@@ -97,7 +99,7 @@ def verified(host: str, address: str, view: View) -> ssl.SSLSocket:
 
 
 def page(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
-    answer = wire.fetch(verified(host, address, view), host, site["path"], view.timeout)
+    answer = wire.fetch(verified(host, address, view), place_of(site), site["path"], view.timeout)
     wanted: Sequence[int] = site.get("status") or ()
     if answer.status not in wanted if wanted else answer.status >= 500:
         hint = {502: ": the app does not answer the proxy", 400: ": does the app trust the proxy?"}.get(answer.status, "")
@@ -107,10 +109,15 @@ def page(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
     return f"{answer.status}, certificate valid for {host}"
 
 
-def redirect(host: str, address: str, view: View) -> str:
+def place_of(site: Mapping[str, Any]) -> str:
+    """A name as it stands in a site's address, with the port where that is not the one of https."""
+    return str(site["host"]) if site.get("https_port", 443) == 443 else f"{site['host']}:{site['https_port']}"
+
+
+def redirect(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
     answer = wire.fetch(wire.connect(address, view.http_port, view.timeout), host, "/probe?x=1", view.timeout)
     target = answer.headers.get("location", "")
-    if answer.status not in (301, 307, 308) or target != f"https://{host}/probe?x=1":
+    if answer.status not in (301, 307, 308) or target != f"https://{place_of(site)}/probe?x=1":
         raise Wrong(f"http://{host} is not sent to https: {answer.status} {target}")
     return f"{answer.status} to https"
 
@@ -129,7 +136,7 @@ def refused(name: str | None, address: str, view: View) -> str:
 
 def websocket(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
     wanted = site["websocket"]
-    answer = wire.upgrade(verified(host, address, view), host, wanted["path"], view.timeout, wanted.get("expects", ""))
+    answer = wire.upgrade(verified(host, address, view), place_of(site), wanted["path"], view.timeout, wanted.get("expects", ""))
     if answer.status != 101:
         raise Wrong(f"{wanted['path']} answers {answer.status} instead of 101 Switching Protocols")
     if wanted.get("expects") and wanted["expects"] not in answer.body:

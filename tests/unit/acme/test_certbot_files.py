@@ -8,8 +8,9 @@ import configobj
 import pytest
 
 from plugins.filter.certbot import certbot_credential, certbot_word
-from plugins.module_utils.acme.certbot import foreign_lineages, steering
+from plugins.module_utils.acme.certbot import foreign_lineages, steering, unmasked
 from plugins.module_utils.acme.order import back_up_account, restore_account
+from plugins.module_utils.acme.reason import reason
 from plugins.module_utils.certificates.deploy import mark, marked
 
 
@@ -34,6 +35,22 @@ def test_lines_of_a_person_that_would_steer_our_orders_are_found(tmp_path: Path)
     (tmp_path / "cli.ini").write_text("max-log-backups = 0\n# pre-hook = no\nauthenticator = standalone\npre-hook = systemctl stop nginx\n")
     assert steering(tmp_path) == ["authenticator", "pre-hook"]
     assert steering(tmp_path / "nowhere") == []
+
+
+MASKED = "Saving debug log to x\nAn unexpected error occurred:\nAttributeError: can't set attribute\n"
+
+
+def test_what_the_authority_said_is_found_where_certbot_falls_over_it(tmp_path: Path) -> None:
+    log = tmp_path / "letsencrypt.log"
+    assert unmasked(MASKED, log) == MASKED
+    log.write_text(
+        "acme.messages.Error: urn:ietf:params:acme:error:malformed :: earlier\n"
+        "    raise messages.Error.from_json(jobj)\nacme.messages.Error: urn:ietf:params:acme:error:badNonce :: JWS has an invalid anti-replay nonce\n"
+        "AttributeError: can't set attribute\n"
+    )
+    assert reason(MASKED).kind == "unknown"
+    assert reason(unmasked(MASKED, log)).kind == "bad_nonce"
+    assert unmasked("another error", log) == "another error"
 
 
 def test_certificates_that_a_person_ordered_are_told_from_ours(tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ def rendered(made: Plan, name: str, version: list[int] | None = None) -> str:
         splitter=proxy.splitter,
         http3=proxy.http3,
         authority_page=proxy.authority_page,
+        https_port=proxy.https_port,
     )
 
 
@@ -111,12 +112,14 @@ def nginx_files(proxy: Mapping[str, Any], addresses: list[str] = ADDRESSES, reso
         **known,
         "post_quantum": proxy["version"] >= [1, 26],
         **{name: proxy[name] for name in ("sites", "passthrough", "splitter", "http3", "version", "authority_page")},
+        "https_port": proxy.get("https_port", 443),
+        "ports": sorted({443, proxy.get("https_port", 443)}),
         **more,
     }
     variables = defaults("nginx") | {f"nginx_{name}": value for name, value in given.items()}
     files = {name: template("nginx", f"{name}.j2").render(variables) for name in ("http.conf", "tls.conf", "proxy.conf", "check.sh")}
     if proxy["splitter"]:
-        router = {**known, **INSIDE, "layout": proxy["splitter"], "passthrough": proxy["passthrough"]}
+        router = {**known, **INSIDE, "layout": proxy["splitter"], "passthrough": proxy["passthrough"], "ports": given["ports"]}
         files["stream.conf"] = template("sni_router", "stream.conf.j2").render({f"sni_router_{name}": value for name, value in router.items()})
     return files
 

@@ -1,0 +1,103 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""`exposure status`: how the names are, for a person who looks. It reads what the last runs left, and asks nobody."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import sys
+import time
+from typing import Any
+
+from ..ddns.engine import account_key, names_of, record_key
+from ..ddns.model import RECORD
+from ..ddns.settings import FOLDER, AccountSettings, SettingsWrong, read_settings
+from ..ddns.state import NAME, State
+from .ddns import places, state_folder
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print it for a program")
+    places(parser)
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """0, or 3 where there is nothing that could be told."""
+    folder = state_folder(given.state)
+    try:
+        settings = read_settings(given.settings or FOLDER / "settings.json")
+        state = State(folder)
+        looked = (folder / NAME).stat().st_mtime if (folder / NAME).exists() else 0.0
+    except (SettingsWrong, OSError) as wrong:
+        print(f"{wrong}" if isinstance(wrong, SettingsWrong) else f"This cannot be read: {wrong}. Run it as root.", file=sys.stderr)
+        return 3
+    accounts = [told(entry, state, time.time()) for entry in settings.accounts]
+    if given.json:
+        print(json.dumps({"looked": looked, "accounts": accounts}, indent=1))
+    else:
+        print("\n".join([f"Last look at the addresses: {moment(looked)}", *(line for account in accounts for line in lines(account))]))
+    return 0
+
+
+def told(entry: AccountSettings, state: State, now: float) -> dict[str, Any]:
+    """An account as data. Times are seconds since 1970, 0 for never."""
+    at = state.accounts.get(account_key(entry))
+    names = []
+    for host, family in names_of(entry):
+        record = state.records.get(record_key(entry, host, family))
+        latch = (at.latches.get(host) or at.latches.get("")) if at else None
+        names.append(
+            {
+                "host": host,
+                "family": family,
+                "address": record.address if record else "",
+                "published": record.at if record else 0.0,
+                "changed": record.changed if record else 0.0,
+                "before": record.before if record else "",
+                "confirmed": bool(record and record.verified),
+                "elsewhere": record.elsewhere if record else "",
+                "stopped": f"{latch.said or latch.kind}" if latch else "",
+                "stopped_since": latch.since if latch else 0.0,
+            }
+        )
+    return {
+        "account": entry.name,
+        "provider": entry.provider,
+        "names": names,
+        "error": at.error if at else "",
+        "error_at": at.error_at if at else 0.0,
+        "next_try": at.next_try if at and at.next_try > now else 0.0,
+        "stopped": bool(at and at.latches),
+    }
+
+
+def lines(account: dict[str, Any]) -> list[str]:
+    found = ["", f"{account['account']} ({account['provider']})"]
+    for name in account["names"]:
+        place = name["address"] or ("none" if name["published"] else "not published yet")
+        found.append(f"  {name['host']}  {RECORD[name['family']]:4}  {place}{state_of(name)}")
+        if name["stopped"]:
+            found.append(f"    stopped since {moment(name['stopped_since'])}: {name['stopped']}")
+    if account["error"]:
+        found.append(f"  last error, {moment(account['error_at'])}: {account['error']}")
+    if account["next_try"]:
+        found.append(f"  next try: {moment(account['next_try'])}")
+    if account["stopped"]:
+        found.append(f"  When it is put right, go on with: exposure ddns --reset {account['account']}")
+    return found
+
+
+def state_of(name: dict[str, Any]) -> str:
+    if not name["published"]:
+        return ""
+    before = f", before {name['before']}" if name["before"] else ""
+    since = f"  since {moment(name['changed'])}{before}" if name["changed"] else ""
+    seen = "" if name["confirmed"] else f"  (its name servers say {name['elsewhere']})" if name["elsewhere"] else "  (not seen at its name servers yet)"
+    return since + seen
+
+
+def moment(seconds: float) -> str:
+    return f"{datetime.datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S %Z}" if seconds else "never"
