@@ -22,7 +22,7 @@ BIN = Path(sys.executable).parent
 RECIPE = """\
 ARG BASE
 FROM ${BASE}
-RUN apt-get update -q && apt-get install -qy dnsmasq unbound dns-root-data bind9-dnsutils python3-yaml && systemctl disable dnsmasq unbound && rm -rf /var/lib/apt/lists/*
+RUN apt-get update -q && apt-get install -qy dnsmasq unbound dns-root-data bind9-dnsutils && systemctl disable dnsmasq unbound && rm -rf /var/lib/apt/lists/*
 """
 NAMES = [{"name": "home.example.org", "addresses": ["192.168.1.10", "fd00::10"]}, {"name": "cloud.example.org", "addresses": ["192.168.1.10"]}]
 PUBLIC, PUBLIC_6 = "203.0.113.9", "2001:db8::9"
