@@ -8,8 +8,8 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..acme import lookup
 from ..acme.addresses import CARRIER, FALLS_BACK
+from ..acme.answer import BROKEN, NO_NAME, TIMEOUT
 from ..acme.problem import printable
 from ..address.model import FAMILIES, IPV4, IPV6
 from .challenge import SPOKEN as ANSWERED
@@ -42,13 +42,13 @@ def broken(seen: Seen) -> Iterator[Finding]:
         told = seen.told(name)
         if told and not seen.servers(name):
             kinds = {one["trouble"] for one in told.get("servers", {}).values()} | set(told.get("silent", {}).values())
-            trouble = told.get("trouble", "") or ("no dnspython" if "servers" not in told else next(iter(kinds - {lookup.TIMEOUT}), lookup.TIMEOUT))
+            trouble = told.get("trouble", "") or ("no dnspython" if "servers" not in told else next(iter(kinds - {TIMEOUT}), TIMEOUT))
             zones.setdefault((trouble, told.get("zone", "")), []).append(name)
     for (trouble, zone), names in zones.items():
-        if trouble == lookup.NO_NAME:
+        if trouble == NO_NAME:
             advice = "Register the domain or the name at your DDNS provider, or correct it in the inventory."
             yield finding("dns_broken", f"There is no DNS zone for {listed(names)}.", [f"{seen.server_name}: no zone above it exists."], advice, about=names)
-        elif trouble in (lookup.TIMEOUT, lookup.BROKEN, "no dnspython") or "between" in trouble:
+        elif trouble in (TIMEOUT, BROKEN, "no dnspython") or "between" in trouble:
             yield unread(seen, trouble, zone, names)
         else:
             what = f"The name servers of {zone or listed(names)} fail."
@@ -83,7 +83,7 @@ def missing(seen: Seen) -> Iterator[Finding]:
 def resolved_none(seen: Seen, name: str) -> bool:
     """Whether a name of an existing zone, whose servers could not be asked, is unknown to a resolver too."""
     told = seen.told(name)
-    return "servers" in told and told["trouble"] != lookup.NO_NAME and not told["resolved"]["trouble"]
+    return "servers" in told and told["trouble"] != NO_NAME and not told["resolved"]["trouble"]
 
 
 def misleading(seen: Seen) -> Iterator[Finding]:
@@ -178,7 +178,7 @@ def differing(seen: Seen) -> Iterator[Finding]:
     for name in seen.wish.names:
         told, answering = seen.told(name), seen.servers(name)
         wrong = {**told.get("silent", {}), **{server: one["trouble"] for server, one in told.get("servers", {}).items()}}
-        wrong = {server: what for server, what in wrong.items() if what not in ("", lookup.TIMEOUT) and server not in answering}
+        wrong = {server: what for server, what in wrong.items() if what not in ("", TIMEOUT) and server not in answering}
         if wrong and answering:
             lame.setdefault(told["zone"], {}).update(wrong)
     for zone, wrong in lame.items():

@@ -263,7 +263,7 @@ def test_a_test_network_may_count_as_public() -> None:
 
 
 def test_without_any_look_of_the_server_that_alone_is_told() -> None:
-    home = Home().without("home")
+    home = Home(answering=("http",)).without("home")
     home.failed["home"] = "sudo: a password is required"
     assert home.ids() == ["not_looked"]
 
