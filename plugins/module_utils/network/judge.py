@@ -79,6 +79,7 @@ def grounds(seen: Seen) -> dict[str, Any]:
         "addresses": seen.home,
         "published": seen.published,
         "ports": {str(port): {family: seen.states[scheme][family] for family in FAMILIES if seen.used(family)} for scheme, port in seen.wish.ports.items()},
+        "astray": judge_names.astray(seen),
         "caa": judge_names.forbidden_by_caa(seen),
     }
 

@@ -48,12 +48,20 @@ def broken(seen: Seen) -> Iterator[Finding]:
         if trouble == NO_NAME:
             advice = "Register the domain or the name at your DDNS provider, or correct it in the inventory."
             yield finding("dns_broken", f"There is no DNS zone for {listed(names)}.", [f"{seen.server_name}: no zone above it exists."], advice, about=names)
+        elif told_nothing(seen, names[0]):
+            what = f"The resolver of {seen.server_name} does not answer, so nothing is known of {listed(names)}."
+            advice = f"Check the internet connection and the nameserver lines of /etc/resolv.conf on {seen.server_name}, then look again."
+            yield finding("dns_unread", what, [f"{seen.server_name}: asked for the zone, {printable(trouble)}."], advice, NOT_PROVEN, names)
         elif trouble in (TIMEOUT, BROKEN, "no dnspython") or "between" in trouble:
             yield unread(seen, trouble, zone, names)
         else:
             what = f"The name servers of {zone or listed(names)} fail."
             advice = f"Check the zone {DNS_PROVIDER}, its DNSSEC above all (https://dnsviz.net shows it), and the name servers that the registrar knows."
             yield finding("dns_broken", what, [f"{seen.server_name}: they answer {printable(trouble)}."], advice, about=names)
+
+
+def told_nothing(seen: Seen, name: str) -> bool:
+    return seen.told(name).get("trouble", "") in (TIMEOUT, BROKEN)
 
 
 def unread(seen: Seen, trouble: str, zone: str, names: list[str]) -> Finding:
@@ -225,6 +233,11 @@ def at_home(seen: Seen) -> Iterator[Finding]:
         advice = f"Correct it in the DNS of your home or in /etc/hosts there (role lan_names keeps both): {own or 'the address of the server at home'}."
         what = f"At home, {listed(group.names)} {'leads' if len(set(group.names)) == 1 else 'lead'} to {address}, which is not {seen.server_name}."
         yield finding("lan_name_wrong", what, group.evidence[:6], advice, about=group.names)
+
+
+def astray(seen: Seen) -> list[str]:
+    """Names of which a record leads elsewhere than home."""
+    return [name for name in seen.wish.names if any(fault(seen, one, family) for family in FAMILIES for one in seen.records(name)[family])]
 
 
 def forbidden_by_caa(seen: Seen) -> dict[str, list[str]]:
