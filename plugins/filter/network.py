@@ -33,8 +33,13 @@ def network_looks(hostvars: Mapping[str, Any], hosts: Sequence[str], server: str
     results = {server: looked(hostvars[server], OF_SERVERS), **{host: looked(hostvars[host], OF_OTHERS) for host in others}}
     return {
         "looks": {host: result["look"] for host, result in results.items() if "look" in result},
-        "failed": {host: str(result.get("msg") or "Ansible does not reach it.").strip() for host, result in results.items() if "look" not in result},
+        "failed": {host: why(result) for host, result in results.items() if "look" not in result},
     }
+
+
+def why(result: Mapping[str, Any]) -> str:
+    """Why a host has no look."""
+    return str(result.get("msg") or ("It stopped with an error; ansible-playbook -vvv shows it." if result else "Ansible does not reach it.")).strip()
 
 
 def caa_identities(directory: str) -> list[str]:

@@ -123,14 +123,16 @@ ARGUMENTS = {
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     its = module.params
-    task = Task(its["place"], tuple(its["names"]), tuple(map(read, its["doors"])), its["https_port"], its["http_port"], timeout=its["timeout"])
-    try:
-        settings = settings_of(its["address"])
-    except (TypeError, ValueError) as error:
-        module.fail_json(msg=f"address: {error}")
     asked = Lookup(its["nameservers"], timeout=its["timeout"]) if Lookup else None
     names = (lambda wanted: dns_names.look(wanted, asked, tuple(its["caa_identities"]), its["account"])) if asked else None
-    look = observe(task, lambda: detect(settings), names)
+    try:
+        task = Task(its["place"], tuple(its["names"]), tuple(map(read, its["doors"])), its["https_port"], its["http_port"], timeout=its["timeout"])
+        settings = settings_of(its["address"])
+        look = observe(task, lambda: detect(settings), names)
+    except (KeyError, TypeError, ValueError) as error:
+        module.fail_json(msg=f"What it is to look at cannot be: {error}")
+    except OSError as error:
+        module.fail_json(msg=f"This host cannot look: {error}")
     module.exit_json(changed=False, look=look, missing=[] if asked or its["place"] != SERVER else ["python3-dnspython"])
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 
-from . import lookup
+from .answer import BROKEN, FOUND, NO_NAME, SERVFAIL, TIMEOUT, Answer
 from .problem import Problem, printable
 
 CARRIER = ipaddress.ip_network("100.64.0.0/10")
@@ -25,28 +25,28 @@ def on_this_machine(address: str) -> bool:
     return True
 
 
-def of(answer: lookup.Answer) -> list[str]:
+def of(answer: Answer) -> list[str]:
     """The addresses of an answer, spelled in the one way that Python spells them."""
     return [str(ipaddress.ip_address(text)) for text in answer.texts]
 
 
-def unanswered(name: str, a: lookup.Answer, aaaa: lookup.Answer) -> list[Problem]:
+def unanswered(name: str, a: Answer, aaaa: Answer) -> list[Problem]:
     """What is wrong where a name has no address, or where a question for one failed."""
-    failed = [answer for answer in (a, aaaa) if answer.state in (lookup.SERVFAIL, lookup.TIMEOUT, lookup.BROKEN)]
+    failed = [answer for answer in (a, aaaa) if answer.state in (SERVFAIL, TIMEOUT, BROKEN)]
     if failed:
         return [no_answer(name, failed[0])]
-    if lookup.FOUND in (a.state, aaaa.state):
+    if FOUND in (a.state, aaaa.state):
         return []
-    what = "does not exist in the DNS" if a.state == lookup.NO_NAME else "has neither an A nor an AAAA record"
+    what = "does not exist in the DNS" if a.state == NO_NAME else "has neither an A nor an AAAA record"
     return [Problem("no-address", name, f"{name} {what}.", "Make an A record with your public address at your DNS provider, or let DDNS keep one.")]
 
 
-def no_answer(name: str, answer: lookup.Answer) -> Problem:
+def no_answer(name: str, answer: Answer) -> Problem:
     """A question that got no answer, for a reason that is not the name's absence."""
-    if answer.state == lookup.SERVFAIL:
+    if answer.state == SERVFAIL:
         seen = f"The resolver fails when it is asked for {name} (SERVFAIL): the name servers of its zone are broken, or its DNSSEC is."
         return Problem("servfail", name, seen, "Check the zone at your DNS provider, its DNSSEC above all (https://dnsviz.net shows it).")
-    if answer.state == lookup.TIMEOUT:
+    if answer.state == TIMEOUT:
         seen = f"The resolver of this server gave no answer in time when asked for {name}."
         return Problem("dns-timeout", name, seen, "Check the internet connection and the nameserver lines of /etc/resolv.conf, then run again.")
     seen = f"The resolver of this server refuses to say anything of {name} ({printable(answer.detail, 120)})."

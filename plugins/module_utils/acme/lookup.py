@@ -4,10 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
 
 import dns.exception
 import dns.flags
@@ -17,34 +15,12 @@ import dns.query
 import dns.rcode
 import dns.resolver
 
+from .answer import BROKEN, FOUND, NO_NAME, NOTHING, SERVFAIL, TIMEOUT, Answer, Ask
+
+__all__ = ["BROKEN", "FOUND", "NOTHING", "NO_NAME", "SERVFAIL", "TIMEOUT", "Answer", "Ask", "Lookup"]
+
 AT_ONCE = 16
 MOST_SERVERS = 4
-
-FOUND = "found"
-NOTHING = "nothing"
-NO_NAME = "no such name"
-SERVFAIL = "servfail"
-TIMEOUT = "timeout"
-BROKEN = "broken"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How a question ended, the records (dnspython's), where it went wrong what dnspython says of it, and the name at the end of all aliases."""
-
-    state: str
-    records: tuple[Any, ...] = ()
-    detail: str = ""
-    canonical: str = ""
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The records as a zone file writes them, such as addresses."""
-        return tuple(record.to_text() for record in self.records)
-
-
-Ask = Callable[[str, str], Answer]
-"""A question: name and type of record."""
 
 
 class Lookup:

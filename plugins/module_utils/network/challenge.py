@@ -16,6 +16,8 @@ OPEN, CLOSED, OTHER, UNPROVEN = "open", "closed", "other", "unproven"
 SPOKEN = {"caddy": (HTTP, ALPN), "nginx": (HTTP,)}
 """What each engine answers by itself; certbot, which orders beside nginx, has no tls-alpn-01."""
 
+SPELLED = {"ipv4": "IPv4", "ipv6": "IPv6"}
+
 UNREACHABLE = ("cgnat", "double_nat")
 
 NAME_ONE = "Name your DNS provider (exposure_acme: {dns: ...}), if it has a plugin for certbot, and give its token: then certificates are proven by DNS."
@@ -47,11 +49,13 @@ def choose(observed: Mapping[str, Any], https_port: int, http_port: int, dns_pro
         return only_dns(dns, whys, dns_provider, forbidden)
     proven = [challenge for challenge in possible if left[challenge][1]]
     if proven:
-        reason = f"from outside, {both(proven, https_port, http_port)}"
+        reason = f"from outside, {both(proven, observed)}"
         chosen = proven
     else:
         reason = f"nothing speaks against {'it' if len(possible) == 1 else 'them'}, though nobody outside has met the server yet"
         chosen = possible
+    if observed.get("astray"):
+        whys += f"{'; ' if whys else ''}records of {', '.join(observed['astray'])} lead elsewhere, and until that is corrected no authority comes in there"
     return Choice(chosen, f"{reason}{'; ' + whys if whys else ''}.", "")
 
 
@@ -71,9 +75,7 @@ def against(challenge: str, observed: Mapping[str, Any], https_port: int, http_p
     if given != needed:
         instead = f"comes in by port {given}" if given else "does not come in at all"
         return f"{challenge} needs port {needed}, and {name} {instead}", False
-    states = dict(observed.get("ports", {}).get(str(needed), {}))
-    published = list(observed.get("published") or states)
-    by_family = {family: states.get(family, UNPROVEN) for family in published}
+    by_family = published_states(observed, needed)
     if by_family.get("ipv6") == OTHER:
         return f"over IPv6, which a CA asks first, port {needed} leads to something else than the server", False
     if OPEN in by_family.values():
@@ -83,14 +85,25 @@ def against(challenge: str, observed: Mapping[str, Any], https_port: int, http_p
     if by_family and set(by_family.values()) == {CLOSED}:
         return f"port {needed} is closed from outside", False
     verdicts = observed.get("verdicts", {})
-    if verdicts.get("ipv4") in UNREACHABLE and "ipv6" not in published:
+    if verdicts.get("ipv4") in UNREACHABLE and "ipv6" not in by_family:
         kind = "the provider shares the IPv4 address among customers (CGNAT)" if verdicts["ipv4"] == "cgnat" else "a second router stands before the home's"
         return f"{kind}, so no authority can come in by port {needed}", False
     return "", False
 
 
-def both(proven: list[str], https_port: int, http_port: int) -> str:
-    ports = [str(http_port if challenge == HTTP else https_port) for challenge in proven]
+def published_states(observed: Mapping[str, Any], port: int) -> dict[str, str]:
+    """family -> state of a port, of the families that names have records of; of all that the home has, where there are no records yet."""
+    states = observed.get("ports", {}).get(str(port), {})
+    return {family: states.get(family, UNPROVEN) for family in observed.get("published") or states}
+
+
+def both(proven: list[str], observed: Mapping[str, Any]) -> str:
+    """Which ports lead to the server, and where that holds for one family alone, for which."""
+    ports = []
+    for port in (80 if challenge == HTTP else 443 for challenge in proven):
+        states = published_states(observed, port)
+        led = [SPELLED[family] for family, state in states.items() if state == OPEN]
+        ports.append(f"{port}{f' (over {led[0]} alone)' if len(led) < len(states) else ''}")
     return f"port{'s' if len(ports) > 1 else ''} {' and '.join(ports)} lead{'' if len(ports) > 1 else 's'} to the server"
 
 

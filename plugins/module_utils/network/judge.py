@@ -79,6 +79,7 @@ def grounds(seen: Seen) -> dict[str, Any]:
         "addresses": seen.home,
         "published": seen.published,
         "ports": {str(port): {family: seen.states[scheme][family] for family in FAMILIES if seen.used(family)} for scheme, port in seen.wish.ports.items()},
+        "astray": judge_names.astray(seen),
         "caa": judge_names.forbidden_by_caa(seen),
     }
 
@@ -86,7 +87,7 @@ def grounds(seen: Seen) -> dict[str, Any]:
 def unlooked(seen: Seen) -> Iterator[Finding]:
     """Hosts that were to look and could not."""
     for host, why in seen.failed.items():
-        advice = "See that Ansible reaches it (ansible -m ping) and look again. What the others saw is told here all the same."
+        advice = "Correct what is said there, or see that Ansible reaches it (ansible -m ping); then look again. What others saw is told here all the same."
         yield finding("not_looked", f"{host} could not look.", [why], advice, NOT_PROVEN, [host])
     if not seen.at(SERVER) and not seen.failed:
         yield finding("not_looked", "No server was looked at.", [], "Put the host that carries the proxy into the group proxy.", NOT_PROVEN)

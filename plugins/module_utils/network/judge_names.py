@@ -8,8 +8,8 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..acme import lookup
 from ..acme.addresses import CARRIER, FALLS_BACK
+from ..acme.answer import BROKEN, NO_NAME, TIMEOUT
 from ..acme.problem import printable
 from ..address.model import FAMILIES, IPV4, IPV6
 from .challenge import SPOKEN as ANSWERED
@@ -42,18 +42,26 @@ def broken(seen: Seen) -> Iterator[Finding]:
         told = seen.told(name)
         if told and not seen.servers(name):
             kinds = {one["trouble"] for one in told.get("servers", {}).values()} | set(told.get("silent", {}).values())
-            trouble = told.get("trouble", "") or ("no dnspython" if "servers" not in told else next(iter(kinds - {lookup.TIMEOUT}), lookup.TIMEOUT))
+            trouble = told.get("trouble", "") or ("no dnspython" if "servers" not in told else next(iter(kinds - {TIMEOUT}), TIMEOUT))
             zones.setdefault((trouble, told.get("zone", "")), []).append(name)
     for (trouble, zone), names in zones.items():
-        if trouble == lookup.NO_NAME:
+        if trouble == NO_NAME:
             advice = "Register the domain or the name at your DDNS provider, or correct it in the inventory."
             yield finding("dns_broken", f"There is no DNS zone for {listed(names)}.", [f"{seen.server_name}: no zone above it exists."], advice, about=names)
-        elif trouble in (lookup.TIMEOUT, lookup.BROKEN, "no dnspython") or "between" in trouble:
+        elif told_nothing(seen, names[0]):
+            what = f"The resolver of {seen.server_name} does not answer, so nothing is known of {listed(names)}."
+            advice = f"Check the internet connection and the nameserver lines of /etc/resolv.conf on {seen.server_name}, then look again."
+            yield finding("dns_unread", what, [f"{seen.server_name}: asked for the zone, {printable(trouble)}."], advice, NOT_PROVEN, names)
+        elif trouble in (TIMEOUT, BROKEN, "no dnspython") or "between" in trouble:
             yield unread(seen, trouble, zone, names)
         else:
             what = f"The name servers of {zone or listed(names)} fail."
             advice = f"Check the zone {DNS_PROVIDER}, its DNSSEC above all (https://dnsviz.net shows it), and the name servers that the registrar knows."
             yield finding("dns_broken", what, [f"{seen.server_name}: they answer {printable(trouble)}."], advice, about=names)
+
+
+def told_nothing(seen: Seen, name: str) -> bool:
+    return seen.told(name).get("trouble", "") in (TIMEOUT, BROKEN)
 
 
 def unread(seen: Seen, trouble: str, zone: str, names: list[str]) -> Finding:
@@ -83,7 +91,7 @@ def missing(seen: Seen) -> Iterator[Finding]:
 def resolved_none(seen: Seen, name: str) -> bool:
     """Whether a name of an existing zone, whose servers could not be asked, is unknown to a resolver too."""
     told = seen.told(name)
-    return "servers" in told and told["trouble"] != lookup.NO_NAME and not told["resolved"]["trouble"]
+    return "servers" in told and told["trouble"] != NO_NAME and not told["resolved"]["trouble"]
 
 
 def misleading(seen: Seen) -> Iterator[Finding]:
@@ -178,7 +186,7 @@ def differing(seen: Seen) -> Iterator[Finding]:
     for name in seen.wish.names:
         told, answering = seen.told(name), seen.servers(name)
         wrong = {**told.get("silent", {}), **{server: one["trouble"] for server, one in told.get("servers", {}).items()}}
-        wrong = {server: what for server, what in wrong.items() if what not in ("", lookup.TIMEOUT) and server not in answering}
+        wrong = {server: what for server, what in wrong.items() if what not in ("", TIMEOUT) and server not in answering}
         if wrong and answering:
             lame.setdefault(told["zone"], {}).update(wrong)
     for zone, wrong in lame.items():
@@ -225,6 +233,11 @@ def at_home(seen: Seen) -> Iterator[Finding]:
         advice = f"Correct it in the DNS of your home or in /etc/hosts there (role lan_names keeps both): {own or 'the address of the server at home'}."
         what = f"At home, {listed(group.names)} {'leads' if len(set(group.names)) == 1 else 'lead'} to {address}, which is not {seen.server_name}."
         yield finding("lan_name_wrong", what, group.evidence[:6], advice, about=group.names)
+
+
+def astray(seen: Seen) -> list[str]:
+    """Names of which a record leads elsewhere than home."""
+    return [name for name in seen.wish.names if any(fault(seen, one, family) for family in FAMILIES for one in seen.records(name)[family])]
 
 
 def forbidden_by_caa(seen: Seen) -> dict[str, list[str]]:

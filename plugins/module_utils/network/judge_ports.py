@@ -35,7 +35,9 @@ def home_address(seen: Seen, family: str) -> str:
 def unopened(seen: Seen) -> Iterator[Finding]:
     """Nothing listens on the server itself, or nothing but what answers for the diagnosis."""
     here = seen.server.get("here", ())
-    silent = [scheme for scheme in seen.wish.ports if here and not seen.listens(scheme)]
+    if not here:
+        return
+    silent = [scheme for scheme in seen.wish.ports if not seen.listens(scheme)]
     if silent:
         doors = listed(f"port {listening(seen, scheme)} ({scheme})" for scheme in silent)
         evidence = [f"{place_of(seen.server_name, seen.server)}: {seen.met(tried)}." for tried in here if tried["scheme"] in silent]

@@ -91,4 +91,6 @@ def led_home(seen: Seen, name: str) -> bool:
 
 def certificates(picture: Picture) -> str:
     choice = picture.choice
+    if not picture.seen.server:
+        return "nothing is known"
     return choice.impossible or f"{' and '.join(choice.challenges)} can work: {choice.because}"

@@ -39,7 +39,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], list[str], str]] = {
     "nothing seen, nginx": ({}, {"engine": "nginx"}, ["http-01"], "nobody outside has met the server yet"),
     "not proven": (seen("unproven", "unproven"), {}, ["http-01", "tls-alpn-01"], "nobody outside has met the server yet"),
     "80 proven, 443 not": (seen("open", "unproven"), {}, ["http-01"], "from outside, port 80"),
-    "IPv6 closed, IPv4 open": (seen(http6="closed", https6="closed"), {}, ["http-01", "tls-alpn-01"], "lead to the server"),
+    "IPv6 closed, IPv4 open": (seen(http6="closed", https6="closed"), {}, ["http-01", "tls-alpn-01"], "ports 80 (over IPv4 alone) and 443 (over IPv4 alone)"),
+    "a record astray": (seen(astray=["old.example.org"]), {}, ["http-01", "tls-alpn-01"], "records of old.example.org lead elsewhere"),
     "IPv6 open, IPv4 closed": (seen("closed", "closed", "open", "open"), {}, ["http-01", "tls-alpn-01"], "lead to the server"),
     "IPv6 leads elsewhere": (seen(http6="other", https6="open"), {}, ["tls-alpn-01"], "over IPv6, which a CA asks first"),
     "CGNAT with IPv6 records": (

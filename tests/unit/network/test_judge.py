@@ -102,6 +102,8 @@ FAULTS: dict[str, tuple[Spoil, str, str, str, str]] = {
     "no zone": (set_name(zone="", servers={}, trouble="no such name", resolved=resolved([], [])), "dns_broken", ERROR, PROVEN_INSIDE, "no DNS zone"),
     "a broken zone": (both(set_name(servers={}), set_name(silent={NS[0]: "SERVFAIL"})), "dns_broken", ERROR, PROVEN_INSIDE, "SERVFAIL"),
     "silent servers": (both(set_name(servers={}), set_name(silent={NS[0]: "timeout"})), "dns_unread", WARNING, NOT_PROVEN, "port 53"),
+    "a silent resolver": (set_name(zone="", servers={}, trouble="timeout", resolved=resolved([], [], "timeout")),
+                          "dns_unread", WARNING, NOT_PROVEN, "/etc/resolv.conf"),
     "a server in between": (names_servers(first=told([], [], trouble="answered by somebody in between"), second=told([], [], trouble="timeout")),
                             "dns_unread", WARNING, NOT_PROVEN, "in their place"),
     "no dnspython": (lambda home: home.server["names"].update({FIRST: {"resolved": resolved([V4], [V6])}}),
@@ -263,7 +265,7 @@ def test_a_test_network_may_count_as_public() -> None:
 
 
 def test_without_any_look_of_the_server_that_alone_is_told() -> None:
-    home = Home().without("home")
+    home = Home(answering=("http",)).without("home")
     home.failed["home"] = "sudo: a password is required"
     assert home.ids() == ["not_looked"]
 

@@ -34,8 +34,9 @@ The network of home, looked at from home (server), laptop (at home), phone (outs
   Port 443      IPv4 leads to the server, proven from outside; IPv6 closed from outside
   Port 80       closed from outside
   Names         home.example.org leads home; media.example.org does not
-  Certificates  tls-alpn-01 can work: from outside, port 443 leads to the server; port 80 is closed
-                from outside.
+  Certificates  tls-alpn-01 can work: from outside, port 443 (over IPv4 alone) leads to the server;
+                port 80 is closed from outside; records of media.example.org lead elsewhere, and
+                until that is corrected no authority comes in there.
 
 2 problems, 2 warnings:
 
