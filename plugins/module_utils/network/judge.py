@@ -30,15 +30,15 @@ ADDRESSES = {
     ),
     "vpn_egress": (
         "The server goes out through a VPN or another line than the router's, so what is seen of it from outside is not your home.",
-        "Name the device that leads to the router (exposure_address: interface), or leave the server out of the VPN.",
+        "Name the device that leads to the router (exposure_public_address: interface), or leave the server out of the VPN.",
     ),
     "sources_disagree": (
         "The sources that were asked for your {family} address do not agree, so none is published.",
-        "See below who says what. Take out a source that is wrong (exposure_address: sources), or run again where the address has just changed.",
+        "See below who says what. Take out a source that is wrong (exposure_public_address: sources), or run again where the address has just changed.",
     ),
     "unknown": (
         "Your public {family} address could not be found.",
-        "See that the server reaches the internet, and that UPnP or NAT-PMP may be asked in the router; or state the address (exposure_address: fixed).",
+        "See that the server reaches the internet, and that UPnP or NAT-PMP may be asked in the router; or state the address (exposure_public_address: fixed).",
     ),
 }
 

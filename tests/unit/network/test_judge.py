@@ -80,7 +80,7 @@ FAULTS: dict[str, tuple[Spoil, str, str, str, str]] = {
     "cgnat with advice of its own": (both(address("cgnat", advice="Call them."), closed()), "cgnat", ERROR, PROVEN_INSIDE, "Call them."),
     "double nat": (both(address("double_nat"), closed()), "double_nat", ERROR, PROVEN_INSIDE, "bridge mode"),
     "double nat that forwards all the same": (address("double_nat", known=V4), "double_nat", WARNING, PROVEN_INSIDE, "reached from outside all the same"),
-    "vpn": (both(address("vpn_egress"), closed(), closed("http")), "vpn_egress", ERROR, PROVEN_INSIDE, "exposure_address: interface"),
+    "vpn": (both(address("vpn_egress"), closed(), closed("http")), "vpn_egress", ERROR, PROVEN_INSIDE, "exposure_public_address: interface"),
     "disagreement": (address("sources_disagree"), "sources_disagree", WARNING, PROVEN_INSIDE, "IPv4"),
     "no address": (both(address("unknown"), lambda home: home.without("phone", "laptop")), "address_unknown", WARNING, PROVEN_INSIDE, "UPnP or NAT-PMP"),
     "a lost host": (lambda home: home.failed.update(attic="No route to host"), "not_looked", WARNING, NOT_PROVEN, "No route to host"),
