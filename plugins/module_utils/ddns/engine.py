@@ -170,7 +170,7 @@ def quiet(settings: Settings, entries: list[AccountSettings], state: State, dete
         (entry, host, family, state.records.get(record_key(entry, host, family)))
         for entry in entries
         for host, family in names_of(entry)
-        if host not in state.accounts[account_key(entry)].latches
+        if host not in state.accounts[account_key(entry)].latches and (family in settings.address.families or entry.state == ABSENT)
     ]
     for entry, _, _, at in named:
         if not (at and at.at):

@@ -27,6 +27,8 @@ def goals(turn: Turn, settings: Settings, found: Mapping[str, Found]) -> dict[Qu
             entry.action, entry.message = LATCHED, latch_text(turn.entry, latch.said or latch.kind)
         elif turn.entry.state == ABSENT:
             wanted[question] = CLEAR
+        elif family not in settings.address.families:
+            continue  # nobody looks for such an address
         elif place and place.address:
             wanted[question] = value(settings, turn.entry, host, family, place.address)
         elif place and place.verdict == Verdict.NONE:

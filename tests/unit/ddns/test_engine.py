@@ -45,7 +45,6 @@ def test_where_the_router_tells_nothing_sources_outside_are_asked_but_no_provide
     assert (home.calls, home.asked_dns, home.detections) == ([], [], [True, False])
 
 
-@pytest.mark.proves("R03")
 def test_a_new_address_is_published_and_the_other_family_left_alone(home: Home) -> None:
     home.settled().addresses[IPV4] = NEW
     report = home.run(300)
@@ -297,7 +296,6 @@ class TestNoChange:
 
 
 class TestConfirmation:
-    @pytest.mark.proves("B08")
     def test_it_waits_for_the_name_servers_and_says_how_long(self, home: Home) -> None:
         home.slow = 9
         report = home.run()
@@ -433,6 +431,12 @@ class TestFamilies:
         report = home.run()
         assert [call.values for call in home.calls] == [{IPV4: OLD}] and report.exit_code == 3
         assert "keeps no IPv6" in entry(report, family=IPV6).message
+
+    def test_a_family_that_the_owner_does_not_look_for_is_nobody_s_trouble(self, home: Home) -> None:
+        home.general = {"address": {"families": [IPV4]}}
+        assert home.run().exit_code == 0 and home.calls[0].values == {IPV4: OLD}
+        home.detections.clear()
+        assert home.run(300).exit_code == 0 and home.detections == [True]
 
 
 class TestOtherMachines:
