@@ -62,6 +62,10 @@ def test_names_that_are_right_already_are_found_so_without_a_call(home: Home) ->
     assert home.detections == [False, True]
 
 
+def broken(*settings: object, **how: object) -> dict[str, Any]:
+    raise RuntimeError("a slip")
+
+
 class TestDetectionThatFails:
     def test_leaves_records_as_they_are(self, home: Home) -> None:
         home.settled().addresses.clear()
@@ -80,6 +84,11 @@ class TestDetectionThatFails:
         home.detections.clear()
         assert home.run(300).exit_code == 0
         assert home.detections == [True]
+
+    def test_that_breaks_leaves_records_as_they_are_too(self, home: Home) -> None:
+        home.settled().detect = broken  # type: ignore[method-assign]
+        report = home.run(300)
+        assert report.exit_code == 10 and not home.calls and "(RuntimeError)" in entry(report).message
 
     def test_an_ipv6_that_is_gone_stays_published_unless_the_owner_wants_it_cleared(self, home: Home) -> None:
         home.settled().addresses, home.verdicts = {IPV4: OLD}, {IPV6: Verdict.NONE}
@@ -272,6 +281,13 @@ class TestNoChange:
             report = home.run(HOUR)
         assert len(home.calls) == 1
         assert report.exit_code == 13 and OTHER in entry(report).message and "alias" in entry(report).message
+
+    def test_that_they_differ_is_told_by_the_quiet_runs_in_between_too_and_is_news_once(self, home: Home) -> None:
+        home.frozen, home.dns = True, {(HOST, IPV4): OTHER, (HOST, IPV6): OLD6}
+        home.answers = [Outcome(Kind.NOCHG, "nochg")]
+        reports = [home.run(300) for _ in range(40)]
+        assert {report.exit_code for report in reports} == {13}
+        assert [entry(report).news for report in reports].count(True) == 1
 
     def test_a_record_that_somebody_changed_is_put_right(self, home: Home) -> None:
         home.settled().dns[HOST, IPV4] = OTHER
