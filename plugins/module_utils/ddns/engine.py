@@ -50,7 +50,7 @@ def run(
     meet(settings.accounts, accounts, state)
     open_ones = []
     for entry in settings.accounts:
-        stopped = standing(entry, state, moment, force)
+        stopped = standing(settings, entry, state, moment, force)
         report.entries += stopped
         if not stopped:
             open_ones.append(entry)
@@ -135,15 +135,23 @@ def record_key(entry: AccountSettings, host: str, family: str) -> str:
     return f"{entry.provider}|{entry.name}|{entry.options.get('zone', '')}|{host}|{family}"
 
 
-def standing(entry: AccountSettings, state: State, moment: float, force: bool) -> list[Entry]:
+def standing(settings: Settings, entry: AccountSettings, state: State, moment: float, force: bool) -> list[Entry]:
     """What is told of an account that is not to be called now."""
     at = state.accounts[account_key(entry)]
     latch = at.latches.get("")
+    names = [(host, family) for host, family in names_of(entry) if looked_for(settings, entry, family)]
     if latch:
-        return [Entry(host, family, entry.name, LATCHED, message=latch_text(entry, latch.said or latch.kind)) for host, family in names_of(entry)]
+        return [Entry(host, family, entry.name, LATCHED, message=latch_text(entry, latch.said or latch.kind)) for host, family in names]
     if at.next_try > moment and not (force and not at.asked):
-        return [Entry(host, family, entry.name, WAITING, message=at.error, next_try=at.next_try) for host, family in names_of(entry)]
+        troubled = {name for name in names if record_key(entry, *name) in state.told} or set(names)
+        waiting = [Entry(host, family, entry.name, WAITING, message=at.error, next_try=at.next_try) for host, family in names if (host, family) in troubled]
+        return waiting + [rested(entry, host, family, state) for host, family in names if (host, family) not in troubled]
     return []
+
+
+def looked_for(settings: Settings, entry: AccountSettings, family: str) -> bool:
+    """Whether a family is anybody's concern: the owner may look for one alone."""
+    return family in settings.address.families or entry.state == ABSENT
 
 
 def latch_text(entry: AccountSettings, said: str) -> str:
@@ -175,7 +183,7 @@ def quiet(settings: Settings, entries: list[AccountSettings], state: State, dete
         (entry, host, family, state.records.get(record_key(entry, host, family)))
         for entry in entries
         for host, family in names_of(entry)
-        if host not in state.accounts[account_key(entry)].latches and (family in settings.address.families or entry.state == ABSENT)
+        if host not in state.accounts[account_key(entry)].latches and looked_for(settings, entry, family)
     ]
     for entry, _, _, at in named:
         if not (at and at.at):

@@ -191,6 +191,17 @@ class TestBackingOff:
         assert waiting.exit_code == 12 and entry(waiting).action == "waiting"
         assert home.run(HOUR).changed and home.run(MINUTE).exit_code == 0
 
+    def test_a_name_that_is_well_is_not_in_trouble_because_another_waits(self, home: Home) -> None:
+        home.settled().addresses[IPV4] = NEW
+        home.answers = [Outcome(Kind.SERVER, "911")]
+        home.run(300)
+        report = home.run(MINUTE)
+        assert [entry(report, family=family).action for family in (IPV4, IPV6)] == ["waiting", "none"] and report.exit_code == 12
+
+    def test_a_library_that_is_missing_is_named(self, home: Home) -> None:
+        home.answers = [ModuleNotFoundError("No module named 'dns'", name="dns")]
+        assert "lacks a Python library, dns" in entry(home.run()).message
+
     def test_while_it_waits_nobody_is_asked_for_the_address(self, home: Home) -> None:
         home.answers = [Outcome(Kind.SERVER, "911")]
         home.run()
