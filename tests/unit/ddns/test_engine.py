@@ -126,6 +126,17 @@ class TestLatch:
         setattr(home, change, value)
         assert home.run(300).changed and home.run(300).exit_code == 0
 
+    def test_a_change_of_the_account_does_not_shorten_a_wait_that_the_provider_asked_for(self, home: Home) -> None:
+        home.answers = [Outcome(Kind.RATE_LIMITED, "429", {}, 3600.0)]
+        home.run()
+        home.secrets = {"home": {"token": "another"}}
+        assert home.run(300).exit_code == 12 and len(home.calls) == 1
+
+    def test_a_change_of_the_account_makes_it_look_at_once_where_the_names_lead(self, home: Home) -> None:
+        home.settled().dns[HOST, IPV4] = OTHER
+        home.account["options"] = {"server": "another.example"}
+        assert home.run(60).changed and [call.values for call in home.calls] == [{IPV4: OLD}]
+
     def test_a_person_releases_it(self, home: Home) -> None:
         home.answers = [Outcome(Kind.ABUSE, "abuse")]
         home.run()
@@ -348,6 +359,8 @@ class TestConfirmation:
 
     def test_a_proxied_name_is_looked_up_by_the_provider_s_own_word(self, tmp_path: Path) -> None:
         home = Home(tmp_path, proxied=True).settled()
+        home.asked_api.clear()
+        assert home.run(300).exit_code == 0 and not home.asked_api
         assert home.run(HOUR).exit_code == 0
         assert not home.calls and not home.asked_dns
         home.dns[HOST, IPV4] = OTHER
