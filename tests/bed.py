@@ -137,6 +137,43 @@ def dns(*changes: str) -> None:
     subprocess.run(command, input=text, text=True, check=True, capture_output=True)
 
 
+def line(*words: str) -> None:
+    """Change the router's line to the provider: `usual`, `address A`, `behind A/LENGTH GATEWAY`, `forwards on|off` (see templates/router.sh.j2)."""
+    done = host("router").run("/usr/local/sbin/line " + " ".join(words))
+    assert done.rc == 0, done.stderr
+
+
+def lan_prefix(new: str, old: str) -> None:
+    """The provider gives the home another IPv6 prefix: every machine of the LAN has its host part in it, and none in the old one any more."""
+    for name, part in {"router": "1", "home": "10", "attic": "11", "laptop": "20", "pbx": "30"}.items():
+        machine = host(name)
+        device = machine.run(f"ip -o -6 addr show to {old}::{part} | awk '{{print $2}}'").stdout.strip()
+        machine.run(f"ip addr add {new}::{part}/64 dev {device} nodad; ip addr del {old}::{part}/64 dev {device}")
+        if name != "router":
+            machine.run(f"ip -6 route replace default via {new}::1")
+    for name in ("isp", "phone"):
+        host(name).run(f"ip -6 route del {old}::/64; ip -6 route replace {new}::/64 via 2001:db8:1::2")
+    line("homes", f"{new}::10")
+
+
+def simulators(path: str = "", **trouble: Any) -> dict[str, Any]:
+    """Ask the simulators of providers what they saw, tell one (`path` is its name) what goes wrong next, or all to forget (`reset`)."""
+    data = f"-X POST -d '{json.dumps(trouble)}'" if path else ""
+    answer = host("isp").run(f"curl -sS --fail-with-body --max-time 10 {data} http://127.0.0.1:8053/{path}")
+    assert answer.rc == 0, answer.stdout + answer.stderr
+    return dict(json.loads(answer.stdout))
+
+
+def calls(provider: str) -> list[dict[str, Any]]:
+    """What a simulator was asked since the last reset, in order."""
+    return [call for call in simulators()["calls"] if call["provider"] == provider]
+
+
+def published(name: str, kind: str = "A") -> list[str]:
+    """Records of a name at the authoritative server."""
+    return list(host("isp").run(f"dig +short @127.0.0.1 {name} {kind}").stdout.split())
+
+
 def with_sites(*sites: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
     """A change of an inventory: these sites more."""
     return lambda variables: variables["exposure_sites"].extend(sites)

@@ -22,6 +22,7 @@ ARGUMENTS = {
     "addresses": {"type": "list", "elements": "str", "default": []},
     "own": {"type": "list", "elements": "str", "default": []},
     "mappings": {"type": "list", "elements": "dict"},
+    "answering": {"type": "list", "elements": "str", "default": []},
     "public": {"type": "list", "elements": "str", "default": []},
     "allow_private": {"type": "bool", "default": False},
     "engine": {"type": "str", "default": "caddy"},

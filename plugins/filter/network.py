@@ -21,9 +21,9 @@ def looked(host: Mapping[str, Any], registers: Sequence[str]) -> Mapping[str, An
     return next((result for result in results if "look" in result), results[0] if results else {})
 
 
-def network_doors(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[dict[str, Any]]:
+def network_doors(hostvars: Mapping[str, Any], hosts: Sequence[str], place: str) -> list[dict[str, Any]]:
     """What machines other than servers are to try, after these have looked."""
-    return doors([result["look"] for host in hosts if "look" in (result := looked(hostvars[host], OF_SERVERS))])
+    return doors([result["look"] for host in hosts if "look" in (result := looked(hostvars[host], OF_SERVERS))], place)
 
 
 def network_looks(hostvars: Mapping[str, Any], hosts: Sequence[str], server: str) -> dict[str, dict[str, Any]]:

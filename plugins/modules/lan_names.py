@@ -48,6 +48,22 @@ options:
     elements: str
     choices: [auto, hosts, dnsmasq, unbound, adguard_home, pi_hole]
     default: [auto]
+  adguard_home:
+    description: An AdGuard Home that is told over its HTTP API and not by its file, such as one in a container.
+    type: dict
+    suboptions:
+      url:
+        description: Where its pages are, such as V(http://127.0.0.1:3000).
+        type: str
+        required: true
+      username:
+        description: A user of it.
+        type: str
+        required: true
+      password:
+        description: The user's password.
+        type: str
+        required: true
 """
 
 EXAMPLES = r"""
@@ -62,6 +78,11 @@ EXAMPLES = r"""
     records: [{name: home.example.org, addresses: [192.168.1.10]}]
     places: [hosts]
 
+- name: An AdGuard Home in a container of this host
+  homeserver.exposure.lan_names:
+    records: [{name: home.example.org, addresses: [192.168.1.10]}]
+    adguard_home: {url: "http://127.0.0.1:3000", username: admin, password: "{{ vault_adguard_password }}"}
+
 - name: No longer
   homeserver.exposure.lan_names:
     state: absent
@@ -75,7 +96,7 @@ places:
   elements: str
   returned: success
 changes:
-  description: Files that changed.
+  description: Files that changed, and the address of an AdGuard Home that changed.
   type: list
   elements: str
   returned: success
@@ -86,30 +107,47 @@ missing:
   returned: success
 """
 
+from collections.abc import Iterator
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homeserver.exposure.plugins.module_utils.apps.files import Missing
+from ansible_collections.homeserver.exposure.plugins.module_utils.lan_names.adguard_api import Api, settle_over_api
 from ansible_collections.homeserver.exposure.plugins.module_utils.lan_names.places import AUTO, PLACES, chosen
 from ansible_collections.homeserver.exposure.plugins.module_utils.lan_names.records import Refused, records
-from ansible_collections.homeserver.exposure.plugins.module_utils.lan_names.settle import settle
+from ansible_collections.homeserver.exposure.plugins.module_utils.lan_names.settle import Outcome, settle
 from ansible_collections.homeserver.exposure.plugins.module_utils.release.machine import Machine
 
+API = {
+    "url": {"type": "str", "required": True},
+    "username": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+}
 RECORD = {"name": {"type": "str", "required": True}, "addresses": {"type": "list", "elements": "str", "required": True}}
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "records": {"type": "list", "elements": "dict", "default": [], "options": RECORD},
     "places": {"type": "list", "elements": "str", "choices": [AUTO, *PLACES], "default": [AUTO]},
+    "adguard_home": {"type": "dict", "options": API},
 }
+
+
+def outcomes(module: AnsibleModule) -> Iterator[tuple[str, Outcome]]:
+    """What was done in each place, one after the other."""
+    wanted = [] if module.params["state"] == "absent" else records(module.params["records"])
+    given = module.params["adguard_home"]
+    for place in chosen(module.params["places"], absent=not wanted, elsewhere=["adguard_home"] if given else []):
+        yield place.name, settle(place, wanted, Machine().run, module.check_mode)
+    if given:
+        api = Api(given["url"], given["username"], given["password"])
+        yield "adguard_home", settle_over_api(api, api.note, wanted, module.check_mode)
 
 
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     told = {"changed": False, "places": [], "changes": [], "missing": [], "diff": []}
-    absent = module.params["state"] == "absent"
     try:
-        wanted = [] if absent else records(module.params["records"])
-        for place in chosen(module.params["places"], absent=not wanted):
-            outcome = settle(place, wanted, Machine().run, module.check_mode)
-            told["places"].append(place.name)
+        for name, outcome in outcomes(module):
+            told["places"].append(name)
             told["changes"] += outcome.changed
             told["diff"] += outcome.diff
             told["changed"] = bool(told["changes"])

@@ -52,6 +52,11 @@ options:
     description: Rules of the router, each with C(external_port), C(protocol), C(address), C(port) and C(outcome). Leave it out where nobody knows them.
     type: list
     elements: dict
+  answering:
+    description: For what M(homeserver.exposure.network_answer) answered on the server while it was looked at.
+    type: list
+    elements: str
+    default: []
   public:
     description: Networks that count as public although registries reserve them.
     type: list

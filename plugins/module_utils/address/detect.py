@@ -41,6 +41,8 @@ class Here:
 
     def ask(self, name: str, family: str, settings: Settings, seen: Look) -> Sighting:
         kind = kind_of(name)
+        if kind in OUTSIDE and not seen.way(family):
+            return Sighting(name, kind, family, trouble=f"this server has no way to the internet by IPv{family[-1]}")
         if kind == SourceKind.ROUTER:
             return router_source.ask(name, settings, seen)
         if kind == SourceKind.INTERFACE:

@@ -61,6 +61,8 @@ def judge_ipv4(sightings: Sequence[Sighting], agreed: str, seen: Look, settings:
             return Verdict.CGNAT, [f"The router's address on its internet side is {one.address} ({one.source}): {reserved.WHY[what]}."]
         if what in (reserved.PRIVATE, reserved.LINK):
             return Verdict.DOUBLE_NAT, [f"The router's address on its internet side is {one.address} ({one.source}), which is one of another home network."]
+        if what and what != reserved.CDN:
+            return Verdict.DOUBLE_NAT, [f"The router's address on its internet side is {one.address} ({one.source}), and {reserved.WHY[what]}."]
     if way and way.tunnel:
         seen_as = f", and the internet sees {outside[0].address} ({outside[0].source})" if outside else ""
         return Verdict.VPN_EGRESS, [f"What this server sends to the internet leaves by {way.device}, a tunnel{seen_as}."]

@@ -22,6 +22,10 @@ CONTACT = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 PRESENT, ABSENT = "present", "absent"
 KEEP, CLEAR_RECORD = "keep", "clear"
 
+HANDED_OVER = (
+    "systemd could not hand the tokens over to this service. In a container, its mounts must be shared for that: run 'mount --make-rshared /' when it starts."
+)
+
 Secrets = Mapping[str, Mapping[str, str]]
 """Account -> option -> secret."""
 
@@ -74,6 +78,8 @@ def read_secrets(path: Path | None = None) -> Secrets:
     try:
         found = read_json(path)
     except FileNotFoundError:
+        if os.environ.get("CREDENTIALS_DIRECTORY"):
+            raise SettingsWrong(HANDED_OVER) from None
         return {}
     if not all(isinstance(options, dict) and all(isinstance(value, str) for value in options.values()) for options in found.values()):
         raise SettingsWrong(f"{path} must hold a mapping of account to option to text. Run the playbook again, which writes it.")

@@ -18,11 +18,13 @@ AUTO = "auto"
 PLACES: dict[str, type[Place]] = {kind.name: kind for kind in (HostsFile, Dnsmasq, Unbound, AdGuardHome, PiHole)}
 
 
-def chosen(names: Sequence[str], absent: bool = False) -> list[Place]:
+def chosen(names: Sequence[str], absent: bool = False, elsewhere: Sequence[str] = ()) -> list[Place]:
     """The places of this machine that are meant by `names`; `auto` is each DNS server on it. One that is named and is not there is a mistake,
-    but where all is to go (`absent`): there, each that is meant is looked at for what an earlier run left."""
+    but where all is to go (`absent`): there, each that is meant is looked at for what an earlier run left. `elsewhere` are reached in
+    another way than by files of this machine."""
+    names = [name for name in names if name not in elsewhere]
     named = list(dict.fromkeys(name for name in names if name != AUTO))
-    servers = [kind() for name, kind in PLACES.items() if name != HostsFile.name and name not in named] if AUTO in names else []
+    servers = [kind() for name, kind in PLACES.items() if name not in (HostsFile.name, *named, *elsewhere)] if AUTO in names else []
     places = [PLACES[name]() for name in named]
     if absent:
         return places + servers
@@ -30,7 +32,7 @@ def chosen(names: Sequence[str], absent: bool = False) -> list[Place]:
         if not place.present():
             raise Refused(f"There is no {place.title} on this host. Name what it has, or 'auto', or take the host out of the group lan_dns.")
     found = [place for place in servers if place.present()]
-    if servers and not found and not places:
+    if servers and not found and not places and not elsewhere:
         raise Refused(
             f"No DNS server that can be told the names is on this host (looked for: {', '.join(place.title for place in servers)}). "
             "Take it out of the group lan_dns, and type the names into what you have: lan.yml prints them."

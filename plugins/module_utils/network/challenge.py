@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-HTTP, ALPN, DNS = "http-01", "tls-alpn-01", "dns-01"
+HTTP, ALPN, DNS = CHALLENGES = ("http-01", "tls-alpn-01", "dns-01")
 
 OPEN, CLOSED, OTHER, UNPROVEN = "open", "closed", "other", "unproven"
 """A port of the home as the internet sees it: leads to the server, does not answer, leads to something else, or nobody outside has looked."""
@@ -50,9 +50,7 @@ def choose(observed: Mapping[str, Any], https_port: int, http_port: int, dns_pro
         reason = f"from outside, {both(proven, https_port, http_port)}"
         chosen = proven
     else:
-        reason = (
-            f"nothing speaks against {' and '.join(possible)}, though nobody outside has looked yet (playbooks/diagnose.yml with a host in the group vantage)"
-        )
+        reason = f"nothing speaks against {'it' if len(possible) == 1 else 'them'}, though nobody outside has met the server yet"
         chosen = possible
     return Choice(chosen, f"{reason}{'; ' + whys if whys else ''}.", "")
 
@@ -97,4 +95,5 @@ def both(proven: list[str], https_port: int, http_port: int) -> str:
 
 
 def first_large(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """The start of a sentence; names of challenges stay as they are written."""
+    return text if text.startswith(CHALLENGES) else text[:1].upper() + text[1:]

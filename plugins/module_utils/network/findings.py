@@ -8,6 +8,11 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..acme.problem import printable
+
+LONGEST = 400
+"""Letters of one sentence of evidence."""
+
 ERROR, WARNING, NOTE = "error", "warning", "note"
 WEIGHT = {ERROR: 0, WARNING: 1, NOTE: 2}
 
@@ -21,6 +26,7 @@ SEVERITIES = {
     "address_unknown": WARNING,
     "not_looked": WARNING,
     "nothing_listens": ERROR,
+    "firewall_blocks": ERROR,
     "isp_blocks_port": ERROR,
     "port_443_closed": ERROR,
     "port_80_closed": WARNING,
@@ -61,7 +67,8 @@ class Finding:
 
 def finding(name: str, what: str, evidence: Iterable[str], advice: str, proven: str = PROVEN_INSIDE, about: Iterable[str] = (), severity: str = "") -> Finding:
     """A finding with the weight of its kind, where none is given."""
-    return Finding(name, severity or SEVERITIES[name], what, tuple(dict.fromkeys(evidence)), advice, proven, tuple(dict.fromkeys(about)))
+    seen = tuple(dict.fromkeys(printable(one, LONGEST) for one in evidence))  # words of strangers are among them
+    return Finding(name, severity or SEVERITIES[name], what, seen, advice, proven, tuple(dict.fromkeys(about)))
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
@@ -81,7 +88,7 @@ def listed(words: Iterable[str], most: int = 4) -> str:
 PROOF = {
     PROVEN_INSIDE: "seen from inside the home",
     PROVEN_OUTSIDE: "seen from outside",
-    NOT_PROVEN: "not proven: no machine outside looked",
+    NOT_PROVEN: "not proven",
 }
 
 MARK = {ERROR: "PROBLEM", WARNING: "WARNING", NOTE: "NOTE"}

@@ -78,14 +78,9 @@ def grounds(seen: Seen) -> dict[str, Any]:
         "verdicts": {family: seen.verdict(family) for family in FAMILIES},
         "addresses": seen.home,
         "published": seen.published,
-        "ports": {str(port): {family: seen.states[scheme][family] for family in FAMILIES if used(seen, family)} for scheme, port in seen.wish.ports.items()},
+        "ports": {str(port): {family: seen.states[scheme][family] for family in FAMILIES if seen.used(family)} for scheme, port in seen.wish.ports.items()},
         "caa": judge_names.forbidden_by_caa(seen),
     }
-
-
-def used(seen: Seen, family: str) -> bool:
-    """Whether the home or its names have anything to do with a family."""
-    return bool(seen.home[family]) or family in seen.published
 
 
 def unlooked(seen: Seen) -> Iterator[Finding]:
@@ -111,7 +106,7 @@ def of_addresses(seen: Seen) -> Iterator[Finding]:
         works = seen.states.get(HTTPS, {}).get(IPV6) == OPEN if family == IPV4 else seen.states.get(HTTPS, {}).get(IPV4) == OPEN
         if works:
             evidence.append(f"Over {SPOKEN[IPV6 if family == IPV4 else IPV4]} the server is reached from outside.")
-        if seen.states.get(HTTPS, {}).get(family) == OPEN and verdict in ("vpn_egress", "sources_disagree", "double_nat"):
+        if seen.states.get(HTTPS, {}).get(family) == OPEN and verdict != "unknown":
             works = True
             evidence.append(f"Over {SPOKEN[family]} the server is reached from outside all the same.")
         yield finding(name, what, evidence, found.get("advice") or advice, about=[SPOKEN[family]], severity=WARNING if works else "")

@@ -81,7 +81,9 @@ def missing(seen: Seen) -> Iterator[Finding]:
 
 
 def resolved_none(seen: Seen, name: str) -> bool:
-    return not seen.told(name)["resolved"]["trouble"] and "servers" in seen.told(name)
+    """Whether a name of an existing zone, whose servers could not be asked, is unknown to a resolver too."""
+    told = seen.told(name)
+    return "servers" in told and told["trouble"] != lookup.NO_NAME and not told["resolved"]["trouble"]
 
 
 def misleading(seen: Seen) -> Iterator[Finding]:
@@ -94,7 +96,7 @@ def misleading(seen: Seen) -> Iterator[Finding]:
             wild = bool(records) and sorted(sibling.get(KIND[family], ())) == records
             for address in records:
                 kind = fault(seen, address, family)
-                if not kind:
+                if not kind or only_at_some(seen, name, family, address):
                     continue
                 kind = "wrong_wildcard" if wild and kind.startswith("stale") else kind
                 group = groups.setdefault((kind, address), Group())
@@ -114,6 +116,12 @@ def fault(seen: Seen, address: str, family: str) -> str:
     if not seen.home[family] and seen.verdict(family) != "none":
         return ""
     return "stale_a" if family == IPV4 else "stale_aaaa"
+
+
+def only_at_some(seen: Seen, name: str, family: str, address: str) -> bool:
+    """Whether other servers of the zone lead home already: a change on its way, which `differing` tells."""
+    answers = [told["addresses"].get(KIND[family], []) for told in seen.servers(name).values()]
+    return any(answer and address not in answer and all(seen.leads_home(one) for one in answer) for answer in answers)
 
 
 def sayers(seen: Seen, name: str, family: str, address: str) -> list[str]:

@@ -9,18 +9,20 @@ from collections.abc import Callable, Iterator
 from ..acme.addresses import FALLS_BACK
 from ..address.model import FAMILIES, IPV4, IPV6
 from .challenge import CLOSED, OPEN, OTHER, UNPROVEN
-from .findings import ERROR, NOT_PROVEN, PROVEN_OUTSIDE, WARNING, Finding, finding, listed
+from .findings import ERROR, NOT_PROVEN, NOTE, PROVEN_OUTSIDE, WARNING, Finding, finding, listed
 from .observe import INSIDE, OUTSIDE, SERVER
 from .ports import HTTPS
+from .ports import OPEN as ANSWERS
 from .seen import SPOKEN, Seen, place_of
 
-CAUSES = ("cgnat", "double_nat")
+CAUSES = {"cgnat": "the shared address (CGNAT)", "double_nat": "the second router"}
+SET_UP = "Run playbooks/site.yml, which starts the proxy, or see why it does not run: journalctl -u caddy -u nginx. Then look again."
 ID = {HTTPS: "port_443_closed", "http": "port_80_closed"}
 
 
 def judge(seen: Seen) -> Iterator[Finding]:
     """Everything that is to be said of ports."""
-    checks: tuple[Callable[[Seen], Iterator[Finding]], ...] = (unopened, closed, strange, hairpin, unproven)
+    checks: tuple[Callable[[Seen], Iterator[Finding]], ...] = (unopened, fenced, closed, strange, hairpin, unproven)
     for check in checks:
         yield from check(seen)
 
@@ -31,16 +33,33 @@ def home_address(seen: Seen, family: str) -> str:
 
 
 def unopened(seen: Seen) -> Iterator[Finding]:
-    """Nothing listens on the server itself."""
-    if not seen.server.get("here"):
-        return
-    for scheme, port in seen.wish.ports.items():
-        if not seen.listens(scheme):
-            evidence = [f"{place_of(seen.server_name, seen.server)}: {one['address']} {one['outcome']} on port {one['port']}." for one in seen.server["here"]]
-            evidence = [one for one in evidence if one.endswith(f"port {listening(seen, scheme)}.")]
-            what = f"Nothing answers for {scheme} (port {listening(seen, scheme)}) on {seen.server_name} itself, so nothing can be told of the way to it."
-            advice = "Run playbooks/site.yml, which starts the proxy, or see why it does not run: journalctl -u caddy -u nginx. Then look again."
-            yield finding("nothing_listens", what, evidence[:2], advice, about=[str(port)], severity=ERROR if scheme == HTTPS else WARNING)
+    """Nothing listens on the server itself, or nothing but what answers for the diagnosis."""
+    here = seen.server.get("here", ())
+    silent = [scheme for scheme in seen.wish.ports if here and not seen.listens(scheme)]
+    if silent:
+        doors = listed(f"port {listening(seen, scheme)} ({scheme})" for scheme in silent)
+        evidence = [f"{place_of(seen.server_name, seen.server)}: {seen.met(tried)}." for tried in here if tried["scheme"] in silent]
+        what = f"On {seen.server_name} itself nothing answers on {doors}, so nothing can be told of the way to it."
+        yield finding("nothing_listens", what, list(dict.fromkeys(evidence))[:4], SET_UP, about=silent, severity=ERROR if HTTPS in silent else WARNING)
+    elif standing_in := [scheme for scheme in seen.wish.ports if scheme in seen.wish.answering]:
+        doors = listed(f"port {listening(seen, scheme)} ({scheme})" for scheme in standing_in)
+        what = f"No proxy listens on {seen.server_name} on {doors} yet; while it was looked at, the diagnosis answered there itself."
+        yield finding("nothing_listens", what, ["What is told of these ports is of the way to the server."], SET_UP, about=standing_in, severity=NOTE)
+
+
+def fenced(seen: Seen) -> Iterator[Finding]:
+    """The server listens, and nobody else at home gets in by its own address there."""
+    for scheme in seen.wish.ports:
+        tried = [
+            (host, one) for host, one in seen.tries(INSIDE) if one["scheme"] == scheme and one["address"] in seen.own and one["address"] not in seen.public
+        ]
+        if not tried or not seen.listens(scheme) or any(seen.ours(one) for _, one in tried) or any(one["outcome"] == ANSWERS for _, one in tried):
+            continue
+        evidence = [f"{place_of(host, seen.looks[host])}: {seen.met(one)}." for host, one in tried]
+        port = listening(seen, scheme)
+        what = f"{seen.server_name} answers itself on port {port} ({scheme}), but other machines at home do not get in there: its firewall keeps them out."
+        advice = f"Let TCP {port} in by the firewall of {seen.server_name} (nft list ruleset, or ufw status), then look again."
+        yield finding("firewall_blocks", what, evidence[:4], advice, about=[str(port)])
 
 
 def listening(seen: Seen, scheme: str) -> int:
@@ -54,7 +73,7 @@ def closed(seen: Seen) -> Iterator[Finding]:
             if seen.states[scheme][family] == CLOSED:
                 if family == IPV4:
                     yield closed_ipv4(seen, scheme, port)
-                elif IPV6 in seen.published:
+                elif IPV6 in seen.published and (scheme == HTTPS or seen.states.get(HTTPS, {}).get(IPV6) != CLOSED):
                     yield closed_ipv6(seen, scheme, port)
 
 
@@ -65,7 +84,8 @@ def closed_ipv4(seen: Seen, scheme: str, port: int) -> Finding:
     to = home_address(seen, IPV4)
     other = next((one for one in seen.wish.ports if one != scheme and seen.states[one][IPV4] == OPEN), "")
     if verdict in CAUSES:
-        return finding(ID[scheme], f"{what}, which follows from {verdict} above.", evidence, f"Solve {verdict} first.", PROVEN_OUTSIDE, [str(port)])
+        advice = "Nothing of its own: solve that first, and look again."
+        return finding(ID[scheme], f"{what}, which follows from {CAUSES[verdict]}.", evidence, advice, PROVEN_OUTSIDE, [str(port)])
     if rule is not None:
         evidence.append(f"The router forwards TCP {port} to {rule['address']}:{rule['port']}.")
         advice = (
@@ -145,7 +165,9 @@ def hairpin(seen: Seen) -> Iterator[Finding]:
     cure = "Turn on NAT loopback (hairpin) in the router, or let the DNS of your home lead these names to the server itself (playbooks/lan.yml)."
     if state == OPEN:
         evidence.append("From outside the same port leads to the server.")
-        yield finding("no_hairpin", "At home the sites do not open: the router does not lead its own network back to its public address.", evidence, cure)
+        yield finding(
+            "no_hairpin", "At home the sites do not open over IPv4: the router does not lead its own network back to its public address.", evidence, cure
+        )
     else:
         what = "At home the public address does not lead to the server: the router leaves its own network out, or it forwards nothing at all."
         yield finding("no_hairpin", what, evidence, f"Try the site from a phone without Wi-Fi first. Where that works: {cure}", NOT_PROVEN)
@@ -153,7 +175,7 @@ def hairpin(seen: Seen) -> Iterator[Finding]:
 
 def unproven(seen: Seen) -> Iterator[Finding]:
     """What nobody outside has looked at, said as it is."""
-    used = [family for family in FAMILIES if seen.home[family] or family in seen.published]
+    used = [family for family in FAMILIES if seen.used(family)]
     open_questions = [
         (scheme, port, family)
         for scheme, port in seen.wish.ports.items()
@@ -164,25 +186,28 @@ def unproven(seen: Seen) -> Iterator[Finding]:
         return
     outside = seen.at(OUTSIDE)
     doors = listed(f"port {port} over {SPOKEN[family]}" for _, port, family in open_questions)
-    why = f"{listed(outside)} looked, but had no way there, or could not tell who answered" if outside else "no machine outside looked"
-    evidence = [f"{why[:1].upper()}{why[1:]}."]
-    for scheme, port, family in open_questions:
-        evidence += inside_proof(seen, scheme, port, family)
+    why = f"{listed(outside)} looked, but had no way there, or could not tell who answered" if outside else "No machine outside looked"
+    evidence = [f"{why}."]
+    evidence += inside_proof(seen, open_questions)
     site = f"https://{seen.wish.names[0]}{'' if seen.wish.https_port == 443 else f':{seen.wish.https_port}'}/" if seen.wish.names else "your site"
     advice = f"Open {site} on a phone with Wi-Fi turned off. Or put a machine outside, such as a small rented server, into the group vantage, and look again."
     about = [f"{port} {SPOKEN[family]}" for _, port, family in open_questions]
     yield finding("not_proven_from_outside", f"Not proven from outside: {doors}.", evidence, advice, NOT_PROVEN, about)
 
 
-def inside_proof(seen: Seen, scheme: str, port: int, family: str) -> list[str]:
-    """What is known of a port without anybody outside."""
-    known = [f"From inside it is proven that {seen.server_name} answers on port {listening(seen, scheme)}."]
-    rule = seen.forwarded(scheme) if family == IPV4 else None
-    if rule is not None:
-        known.append(f"The router forwards TCP {port} to {rule['address']}:{rule['port']}.")
-    back = [tried for _, tried in seen.tries(INSIDE, SERVER) if tried["scheme"] == scheme and tried["address"] in seen.home[family] and not tried["own"]]
-    if any(seen.ours(tried) for tried in back):
+def inside_proof(seen: Seen, open_questions: list[tuple[str, int, str]]) -> list[str]:
+    """What is known of ports without anybody outside."""
+    known = [f"{seen.server_name} itself answers on {listed(f'port {listening(seen, scheme)}' for scheme, _, _ in open_questions)}."]
+    led: dict[str, list[str]] = {}
+    for scheme, port, family in open_questions:
+        rule = seen.forwarded(scheme) if family == IPV4 else None
+        if rule is not None:
+            known.append(f"The router forwards TCP {port} to {rule['address']}:{rule['port']}.")
+        for _, tried in seen.tries(INSIDE, SERVER):
+            if tried["scheme"] == scheme and tried["address"] in seen.home[family] and not tried["own"] and seen.ours(tried):
+                led.setdefault(tried["address"], []).append(f"port {port}")
+    for address, doors in led.items():
         known.append(
-            f"From inside, port {port} of {listed(seen.home[family], 1)} leads to {seen.server_name}; that the provider lets it in is not proven by that."
+            f"From inside the home, {listed(doors)} of {address} is led to {seen.server_name}. That the provider lets visitors in is not proven by that."
         )
     return known

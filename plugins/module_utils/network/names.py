@@ -22,9 +22,9 @@ import dns.rcode
 import dns.rdatatype
 
 from ..acme import caa, lookup
+from .challenge import CHALLENGES
 
 KINDS = ("A", "AAAA")
-CHALLENGES = ("http-01", "tls-alpn-01", "dns-01")
 MOST_ALIASES = 4
 
 BETWEEN = "answered by somebody in between"

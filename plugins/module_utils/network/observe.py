@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
@@ -91,8 +92,13 @@ def simply_one(name: str) -> dict[str, Any]:
     return {"resolved": {"A": [one for one in found if ":" not in one], "AAAA": [one for one in found if ":" in one], "trouble": ""}}
 
 
-def doors(looks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What the other hosts are to try, after the servers have looked: both ports of every address that a name has in the DNS or the home has itself."""
+def read_all(doors: Iterable[Mapping[str, Any]]) -> list[Door]:
+    return [ports.read(door) for door in doors if not ipaddress.ip_address(door["address"]).is_loopback]
+
+
+def doors(looks: Iterable[Mapping[str, Any]], place: str = OUTSIDE) -> list[dict[str, Any]]:
+    """What the other hosts are to try, after the servers have looked: both ports of every address that a name has in the DNS or the home has itself, and
+    at home those of the server there."""
     wanted: dict[Door, None] = {}
     for look in looks:
         public = [one["address"] for one in look.get("found", {}).values() if one.get("address")]
@@ -100,4 +106,6 @@ def doors(looks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             told = [told["addresses"] for told in said.get("servers", {}).values()] or [said.get("resolved", {})]
             known = [address for one in told for kind in ("A", "AAAA") for address in one.get(kind, [])]
             wanted |= dict.fromkeys(ports.of_names([name], dict.fromkeys([*public, *known]), look["ports"][ports.HTTPS], look["ports"][ports.HTTP]))
+        if place == INSIDE:
+            wanted |= dict.fromkeys(read_all(look.get("here", ())))
     return [asdict(door) for door in wanted]

@@ -25,7 +25,8 @@ FORWARDED = ("kept", "made", "renewed", "moved", "")
 @dataclass(frozen=True)
 class Wish:
     """What the home is to be. `names` lead to the proxy. Ports are those of the public address. `addresses` are the public ones that the owner declared,
-    `own` the server's at home. `mappings` are the router's rules as the role router leaves them, None where nobody knows them. `public` are networks that
+    `own` the server's at home. `mappings` are the router's rules as the role router leaves them, None where nobody knows them. `answering` are the schemes for
+    which no proxy listens yet, and the diagnosis answered itself. `public` are networks that
     count as public, `allow_private` makes every address count so. The rest is for the choice of a challenge."""
 
     names: tuple[str, ...]
@@ -34,6 +35,7 @@ class Wish:
     addresses: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     mappings: tuple[Mapping[str, Any], ...] | None = None
+    answering: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
     allow_private: bool = False
     engine: str = "caddy"
@@ -57,7 +59,8 @@ def home_only(address: str) -> bool:
 
 
 def place_of(host: str, look: Mapping[str, Any]) -> str:
-    return f"{host} ({'at home' if look['place'] == INSIDE else look['place']})"
+    place = "at home" if look["place"] == INSIDE else str(look["place"])
+    return host if host == place else f"{host} ({place})"
 
 
 @dataclass(frozen=True)
@@ -140,9 +143,18 @@ class Seen:
 
     @cached_property
     def home(self) -> dict[str, list[str]]:
-        """family -> the home's public addresses: as found, as declared, as reached from outside."""
+        """family -> the home's public addresses: as found and as declared; without either, those at which the server was reached."""
         known = [*(self.found(family).get("address", "") for family in FAMILIES), *self.wish.addresses]
-        return {family: [one for one in dict.fromkeys(known) if one and family_of(one) == family] for family in FAMILIES}
+        sure = {family: [one for one in dict.fromkeys(known) if one and family_of(one) == family] for family in FAMILIES}
+        return {family: sure[family] or sorted(one for one in self.reached if family_of(one) == family) for family in FAMILIES}
+
+    def used(self, family: str) -> bool:
+        """Whether the home is to be reached by a family: it has an address, or may have one and names say so."""
+        return bool(self.home[family]) or (family in self.published and self.verdict(family) != "none")
+
+    @cached_property
+    def public(self) -> set[str]:
+        return {address for addresses in self.home.values() for address in addresses}
 
     def leads_home(self, address: str) -> bool:
         if address in self.home[family_of(address)] or address in self.reached or (self.wish.allow_private and address in self.own):

@@ -12,6 +12,7 @@ from ..ddns.model import FAMILIES, Capabilities
 from ..ddns.providers import registry
 from .collection import House
 from .model import Forwarding, NameAccount, NamePublisher, Plan
+from .published import PUBLIC_ADDRESS
 
 FORWARDED = "homeserver.exposure"
 
@@ -132,7 +133,7 @@ def check_names_once(name: str, accounts: list[NameAccount], kept: dict[tuple[st
 
 def address_settings(declared: Mapping[str, Any]) -> dict[str, Any]:
     """Who is asked for the public address (address/model.py, Settings), without what was left at its default."""
-    given = {key: value for key, value in declared.items() if value}
+    given = {key: value for key, value in declared.items() if value != PUBLIC_ADDRESS[key].default}
     if "fixed" in given:
         given["fixed"] = {f"ipv{ipaddress.ip_address(one).version}": one for one in given["fixed"]}
     return given

@@ -106,7 +106,9 @@ def by_table(mapping: Mapping, backend: Backend, entry: Entry | None, known: Rem
         text = f"{mapping}: port {mapping.external_port} leads to {there.address}:{there.port} already{named}, and is left so. {STATIC}"
         return Settled(mapping, Kept.CONFLICT, text, was=f"{there.address}:{there.port}")
     if same:
-        fresh = entry.left == 0 or (lease and entry.left > lease / 2)
+        # A router that shows no life of a mapping that it made for a time only is not believed.
+        left = entry.left or (known.made + known.lease - now if known and known.lease else 0)
+        fresh = (not entry.left and not (known and known.lease)) or (lease > 0 and left > lease / 2)
         if fresh:
             return Settled(mapping, Kept.KEPT, made=known.made if known else now, lease=known.lease if known else entry.left)
         return made(mapping, backend, Kept.RENEWED, lease, check, now)

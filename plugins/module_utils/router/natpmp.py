@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 
-from .model import TCP, UDP, Entry, Mapping, RouterTrouble
+from .model import LEASE, TCP, UDP, Entry, Mapping, RouterTrouble
 
 PORT = 5351
 ANNOUNCEMENTS = ("224.0.0.1", 5350)
@@ -52,7 +52,7 @@ class NatPmp:
         return []
 
     def add(self, mapping: Mapping, lease: int) -> int:
-        granted, seconds = self.map(mapping.protocol, mapping.port, mapping.external_port, lease)
+        granted, seconds = self.map(mapping.protocol, mapping.port, mapping.external_port, lease or LEASE)  # 0 would take it away
         if granted != mapping.external_port:
             # The router chose another port, which nobody would come to: it is given back, or two ports would lead here.
             with contextlib.suppress(RouterTrouble):

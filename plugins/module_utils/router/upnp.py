@@ -36,7 +36,7 @@ CODES = {
 
 SAID = {
     402: "it does not understand the request",
-    501: "it failed, without saying why",
+    501: "it failed without saying why, as routers do that have no public address themselves",
     606: "its owner has not allowed this: look for UPnP or 'automatic port forwarding' in its settings",
     718: "the port is taken already",
     728: "it has no room for another mapping",
@@ -65,6 +65,7 @@ class Upnp:
         self.gateway, self.source, self.patience = gateway, source, patience
         self.load = load or (lambda: importlib.import_module("miniupnpc"))
         self.device: Any = None
+        self.silent = ""
 
     def external_address(self) -> str:
         address = self.call(lambda device: device.externalipaddress())
@@ -118,28 +119,38 @@ class Upnp:
     def connected(self) -> Any:
         """The router. `selectigd` takes any UPnP device for one, so a router is only what has an answer to the question for its address."""
         if self.device is None:
+            if self.silent:
+                raise RouterTrouble(self.silent)
             try:
-                device = self.load().UPnP()
-            except ImportError:
-                raise RouterTrouble(f"UPnP cannot be spoken here: the package {PACKAGE} is not installed.") from None
-            silent = "No router answers UPnP: it does not speak it, or it is switched off there."
-            try:
-                place = find(self.gateway, self.source, self.patience) if self.gateway else ""
-                if place:
-                    device.selectigd(place)
-                else:
-                    # A search to everybody: its answers come from an address that was not asked, so a firewall on this machine may drop them.
-                    device.discoverdelay = int(self.patience * 1000)
-                    if self.source:
-                        device.multicastif = self.source
-                    device.discover()
-                    device.selectigd()
-                device.externalipaddress()
-            except Exception as error:
-                what = str(error)
-                raise RouterTrouble(silent if what in ("Success", "No UPnP device discovered") else f"{silent[:-1]} ({printable(what, 80)}).") from None
-            self.device = device
+                self.device = self.searched()
+            except RouterTrouble as trouble:
+                self.silent = str(trouble)
+                raise
         return self.device
+
+    def searched(self) -> Any:
+        try:
+            library = self.load()
+        except ImportError:
+            raise RouterTrouble(f"UPnP cannot be spoken here: the package {PACKAGE} is not installed.") from None
+        silent = "No router answers UPnP: it does not speak it, or it is switched off there."
+        place = find(self.gateway, self.source, self.patience) if self.gateway else ""
+        try:
+            if place:
+                device = library.UPnP()
+                device.selectigd(place)
+            else:
+                # A search to everybody: its answers come from an address that was not asked, so a firewall on this machine may drop them.
+                device = library.UPnP(self.source or None)
+                device.discoverdelay = int(self.patience * 1000)
+                device.discover()
+                device.selectigd()
+            device.externalipaddress()
+        except Exception as error:
+            what = str(error)
+            known = what in ("Success", "No UPnP device discovered", "Miniupnpc Unknown Error")
+            raise RouterTrouble(silent if known else f"{silent[:-1]} ({printable(what, 80)}).") from None
+        return device
 
 
 def find(gateway: str, source: str = "", patience: float = 1.0) -> str:
