@@ -58,6 +58,7 @@ def told(entry: AccountSettings, state: State, now: float) -> dict[str, Any]:
                 "changed": record.changed if record else 0.0,
                 "before": record.before if record else "",
                 "confirmed": bool(record and record.verified),
+                "differs": bool(record and record.differs),
                 "elsewhere": record.elsewhere if record else "",
                 "stopped": f"{latch.said or latch.kind}" if latch else "",
                 "stopped_since": latch.since if latch else 0.0,
@@ -95,8 +96,9 @@ def state_of(name: dict[str, Any]) -> str:
         return ""
     before = f", before {name['before']}" if name["before"] else ""
     since = f"  since {moment(name['changed'])}{before}" if name["changed"] else ""
-    seen = "" if name["confirmed"] else f"  (its name servers say {name['elsewhere']})" if name["elsewhere"] else "  (not seen at its name servers yet)"
-    return since + seen
+    if name["differs"]:
+        return f"{since}  (its name servers show {name['elsewhere'] or 'something else'})"
+    return since + ("" if name["confirmed"] else "  (not seen at its name servers yet)")
 
 
 def moment(seconds: float) -> str:

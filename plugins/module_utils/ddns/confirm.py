@@ -43,7 +43,7 @@ def confirm(
 ) -> tuple[dict[Question, float], dict[Question, Seen]]:
     """Look until the authoritative servers show all that was written (question -> address), or `within` seconds have passed. Seconds after which each was
     shown, and what was seen last of each."""
-    begun, shown, last, looks = clock(), dict[Question, float](), dict[Question, Seen](), 0
+    begun, shown, last, looks, slept = clock(), dict[Question, float](), dict[Question, Seen](), 0, 0.0
     while True:
         open_ones = [question for question in written if question not in shown]
         answers = resolver(open_ones)
@@ -54,9 +54,10 @@ def confirm(
                 shown[question] = clock() - begun
         silent = not any(last[question].addresses is not None for question in written)
         pause = PAUSES[min(looks, len(PAUSES) - 1)]
-        if len(shown) == len(written) or clock() - begun + pause > within or (silent and looks == MOST_SILENT):
+        if len(shown) == len(written) or max(clock() - begun, slept) + pause > within or (silent and looks == MOST_SILENT):
             return shown, last
         looks += 1
+        slept += pause  # a clock that is put back meanwhile does not make this endless
         sleep(pause)
 
 
@@ -73,5 +74,8 @@ class Authorities:
         try:
             from .authorities import ask
         except ImportError:
-            return {question: Seen(None, "python3-dnspython is not installed") for question in asked}
-        return ask(self, asked)
+            return dict.fromkeys(asked, Seen(None, "python3-dnspython is not installed"))
+        try:
+            return ask(self, asked)
+        except Exception as error:  # whatever a name server sends: it must not end a run
+            return dict.fromkeys(asked, Seen(None, f"the name servers could not be asked ({type(error).__name__})"))

@@ -16,9 +16,6 @@ from .backoff import DAY, HOUR
 from .model import CLEAR
 from .state import Record
 
-GRACE = 600.0
-"""Seconds that authoritative servers may take to show what was written."""
-
 SOON = 240.0
 """Seconds after which servers that did not show it yet are asked again, during the first hour."""
 
@@ -53,12 +50,13 @@ def elsewhere(record: Record, seen: Set[str], moment: float, verify_every: float
     """The provider has it, its servers show something else."""
     shown = text_of(seen)
     says = f"The provider took {record.address or 'the removal'}, but its name servers say {shown or 'none'}"
-    if moment - record.at < GRACE:
-        return Decision(Step.PENDING, f"{says} so far.")
+    if not record.kind:
+        # The account was changed or released since: that it was told then says nothing of now.
+        return Decision(Step.SEND, f"The name servers say {shown or 'none'}.")
     if record.kind == "nochg" and record.elsewhere == shown:
         return Decision(Step.PENDING, f"{says}. Look at the zone: the name may be an alias, or be kept by another provider.")
     if moment < record.at + min(max(verify_every, HOUR) * 2.0 ** min(record.again, 10), DAY):
-        return Decision(Step.PENDING, f"{says}. It is sent again later.")
+        return Decision(Step.PENDING, f"{says} so far. Where that stays so, it is sent again.")
     return Decision(Step.SEND, f"The name servers say {shown or 'none'}.")
 
 

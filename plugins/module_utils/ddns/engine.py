@@ -15,13 +15,15 @@ from ..address.model import Found, SourceKind, Verdict
 from .decide import due
 from .model import CLEAR, IPV6, Account
 from .report import FINE, LATCHED, WAITING, Entry, Report
-from .settings import ABSENT, KEEP, AccountSettings, Secrets, Settings
+from .settings import ABSENT, KEEP, AccountSettings, Secrets, Settings, SettingsWrong
 from .state import AccountState, State
 
 if TYPE_CHECKING:
     from .confirm import Resolver
     from .providers.port import Provider
     from .transport import Transport
+
+DIFFERED = "The provider has it, but its name servers showed something else at the last look."
 
 Detect = Callable[..., Mapping[str, Found]]
 """`address.detect.detect(settings, local_only=False)`: family -> what was found. `local_only` asks the router and the interface alone."""
@@ -48,7 +50,7 @@ def run(
     meet(settings.accounts, accounts, state)
     open_ones = []
     for entry in settings.accounts:
-        stopped = standing(entry, state, moment, force)
+        stopped = standing(settings, entry, state, moment, force)
         report.entries += stopped
         if not stopped:
             open_ones.append(entry)
@@ -60,7 +62,7 @@ def run(
         from .publish import Run, registered
 
         absent = all(entry.state == ABSENT for entry in open_ones)
-        found = {} if absent else detect(settings.address)
+        found = {} if absent else looked(detect, settings, False)
         work = Run(settings, found, resolver, transport_of, state, now, sleep, check, force, provider_of or registered)
         for entry in open_ones:
             report.entries += work.account(entry, accounts[entry.name])
@@ -133,15 +135,23 @@ def record_key(entry: AccountSettings, host: str, family: str) -> str:
     return f"{entry.provider}|{entry.name}|{entry.options.get('zone', '')}|{host}|{family}"
 
 
-def standing(entry: AccountSettings, state: State, moment: float, force: bool) -> list[Entry]:
+def standing(settings: Settings, entry: AccountSettings, state: State, moment: float, force: bool) -> list[Entry]:
     """What is told of an account that is not to be called now."""
     at = state.accounts[account_key(entry)]
     latch = at.latches.get("")
+    names = [(host, family) for host, family in names_of(entry) if looked_for(settings, entry, family)]
     if latch:
-        return [Entry(host, family, entry.name, LATCHED, message=latch_text(entry, latch.said or latch.kind)) for host, family in names_of(entry)]
+        return [Entry(host, family, entry.name, LATCHED, message=latch_text(entry, latch.said or latch.kind)) for host, family in names]
     if at.next_try > moment and not (force and not at.asked):
-        return [Entry(host, family, entry.name, WAITING, message=at.error, next_try=at.next_try) for host, family in names_of(entry)]
+        troubled = {name for name in names if record_key(entry, *name) in state.told} or set(names)
+        waiting = [Entry(host, family, entry.name, WAITING, message=at.error, next_try=at.next_try) for host, family in names if (host, family) in troubled]
+        return waiting + [rested(entry, host, family, state) for host, family in names if (host, family) not in troubled]
     return []
+
+
+def looked_for(settings: Settings, entry: AccountSettings, family: str) -> bool:
+    """Whether a family is anybody's concern: the owner may look for one alone."""
+    return family in settings.address.families or entry.state == ABSENT
 
 
 def latch_text(entry: AccountSettings, said: str) -> str:
@@ -161,7 +171,10 @@ def rested(entry: AccountSettings, host: str, family: str, state: State) -> Entr
     if latch:
         return Entry(host, family, entry.name, LATCHED, message=latch_text(entry, latch.said or latch.kind))
     at = state.records.get(record_key(entry, host, family))
-    return Entry(host, family, entry.name, old=at.address if at else None, new=at.address if at else CLEAR)
+    told = Entry(host, family, entry.name, old=at.address if at else None, new=at.address if at else CLEAR)
+    if at and at.differs:
+        told.confirmed, told.message = False, DIFFERED
+    return told
 
 
 def quiet(settings: Settings, entries: list[AccountSettings], state: State, detect: Detect, moment: float) -> bool:
@@ -170,7 +183,7 @@ def quiet(settings: Settings, entries: list[AccountSettings], state: State, dete
         (entry, host, family, state.records.get(record_key(entry, host, family)))
         for entry in entries
         for host, family in names_of(entry)
-        if host not in state.accounts[account_key(entry)].latches
+        if host not in state.accounts[account_key(entry)].latches and looked_for(settings, entry, family)
     ]
     for entry, _, _, at in named:
         if not (at and at.at):
@@ -181,7 +194,7 @@ def quiet(settings: Settings, entries: list[AccountSettings], state: State, dete
     present = [each for each in named if each[0].state != ABSENT]
     if not present or not any(at for _, _, _, at in present):
         return not present
-    local = detect(settings.address, local_only=True)
+    local = looked(detect, settings, True)
     for entry, host, family, at in present:
         if at and at.at and at.address != CLEAR:
             if at.address not in {value(settings, entry, host, family, address) for address in sighted(local.get(family))}:
@@ -189,6 +202,17 @@ def quiet(settings: Settings, entries: list[AccountSettings], state: State, dete
         elif not (entry.when_gone == KEEP or at) or not missing(local.get(family)):
             return False
     return True
+
+
+def looked(detect: Detect, settings: Settings, local_only: bool) -> Mapping[str, Found]:
+    """What was found. Where looking itself breaks, nothing is known, and so nothing is changed. Raises SettingsWrong."""
+    try:
+        return detect(settings.address, local_only=local_only)
+    except SettingsWrong:
+        raise
+    except Exception as error:
+        evidence = (f"Looking for the address failed ({type(error).__name__}).",)
+        return {family: Found(family, "", Verdict.UNKNOWN, evidence) for family in settings.address.families}
 
 
 def sighted(found: Found | None) -> set[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from ..address.model import Found, Verdict
 from .confirm import Question, Resolver, Seen
 from .decide import Step, decide, due, shows, text_of
-from .engine import latch_text, value
+from .engine import DIFFERED, latch_text, value
 from .model import CLEAR, FAMILIES, LeftOut
 from .report import LATCHED, UNCHANGED
 from .settings import ABSENT, KEEP, Settings
@@ -27,6 +27,8 @@ def goals(turn: Turn, settings: Settings, found: Mapping[str, Found]) -> dict[Qu
             entry.action, entry.message = LATCHED, latch_text(turn.entry, latch.said or latch.kind)
         elif turn.entry.state == ABSENT:
             wanted[question] = CLEAR
+        elif family not in settings.address.families:
+            continue  # nobody looks for such an address
         elif place and place.address:
             wanted[question] = value(settings, turn.entry, host, family, place.address)
         elif place and place.verdict == Verdict.NONE:
@@ -100,8 +102,12 @@ def judge(turn: Turn, question: Question, wanted: str, verify_every: float) -> N
         entry.action = UNCHANGED
     elif step == Step.PENDING:
         entry.action, entry.confirmed = UNCHANGED, False
+        if known:
+            known.differs = True
+    elif step == Step.SAME and known and known.differs and seen is None:
+        entry.message, entry.confirmed = DIFFERED, False
     elif step == Step.SAME and known and seen is not None:
-        known.verified, known.elsewhere, known.again = moment, "", 0
+        known.verified, known.elsewhere, known.differs, known.again = moment, "", False, 0
     elif step == Step.SEND and known and known.address == wanted and seen is not None and not shows(seen, wanted):
         entry.old = shown
         known.again += 1

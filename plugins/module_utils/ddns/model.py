@@ -82,9 +82,10 @@ class LeftOut(StrEnum):
 @dataclass(frozen=True)
 class Capabilities:
     """What a provider can do. `together`: both families in one call (False: one call for each). `most_hosts`: names in one call. `clear`: families that can
-    be removed; `clear_together`: only both at once. `interval`: seconds at least between two calls for one name; `daily`: calls in 24 hours, 0
-    unlimited. `retry`: seconds after a server's trouble where the provider names a time. `keep_alive`: days after which a name that was not updated
-    expires there, 0 never. `prefix`: an IPv6 prefix alone can be set. `txt`: TXT records for ACME can be set. `proxied`: the DNS may show other addresses than were set, so only the API tells."""
+    be removed; `clear_together`: only both at once. `interval`: seconds at least between two calls for one name; `daily`: calls in 24 hours, 0 unlimited.
+    `retry`: seconds after a server's trouble where the provider names a time. `keep_alive`: days after which a name that was not updated expires there, 0
+    never. `prefix`: an IPv6 prefix alone can be set. `txt`: TXT records for ACME can be set. `proxied`: the DNS may show other addresses than were set, so
+    only the API tells."""
 
     families: tuple[str, ...] = FAMILIES
     together: bool = True

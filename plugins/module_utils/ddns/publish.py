@@ -97,10 +97,10 @@ def settle(entry: Entry, record: Record, after: float | None, seen: Seen, moment
     """Note whether what was written was seen, `after` how many seconds, or what was seen instead."""
     record.looked = moment
     if after is not None:
-        record.verified, record.elsewhere, entry.confirmed = moment, "", True
+        record.verified, record.elsewhere, record.differs, entry.confirmed = moment, "", False, True
         added = f"Confirmed in {after:.0f} s."
     elif seen.addresses is not None:
-        record.elsewhere, entry.confirmed = text_of(seen.addresses), False
+        record.elsewhere, record.differs, entry.confirmed = text_of(seen.addresses), True, False
         added = f"Not yet seen: its name servers say {record.elsewhere or 'none'}."
     else:
         added = f"Not confirmed: {seen.trouble or 'its name servers gave no answer'}."

@@ -110,6 +110,8 @@ def answered(turn: Turn, call: Call) -> list[Outcome]:
         given = turn.provider.update(call)
     except Unreachable as error:
         return [Outcome(Kind.NETWORK, str(error))] * number
+    except ImportError as error:
+        return [Outcome(Kind.UNKNOWN, f"this host lacks a Python library, {error.name}: run the playbook again, which installs it")] * number
     except Exception as error:
         return [Outcome(Kind.UNKNOWN, f"the answer was not understood ({type(error).__name__}: {error})")] * number
     return given if len(given) == number else [Outcome(Kind.UNKNOWN, f"{len(given)} answers for {number} names")] * number

@@ -27,10 +27,10 @@ MOST_CALLS = 2000
 class Record:
     """One family of one name. Times are seconds since 1970, 0 for never.
 
-    `address`: what the provider has, '' for none, or the prefix that it was told; `at`: when it said so; `kind`: how it said so, good or nochg, or seen
-    where only the DNS did. `changed` and `before`: when it last became another, and from what. `looked`: when the authoritative servers were last asked,
-    `verified`: when they last showed it; `elsewhere`: what they showed instead. `again`: how often it was sent again for that. `refresh`: when the
-    provider would let the name expire.
+    `address`: what the provider has, '' for none, or the prefix that it was told; `at`: when it said so; `kind`: how it said so, good or nochg, or seen where
+    only the DNS did, '' since the account was changed. `changed` and `before`: when it last became another, and from what. `looked`: when the authoritative
+    servers were last asked, `verified`: when they last showed it; `elsewhere`: what they showed instead after the last call; `differs`: whether they show
+    something else now. `again`: how often it was sent again for that. `refresh`: when it is to be sent again, before the provider lets the name expire.
     """
 
     address: str = ""
@@ -41,6 +41,7 @@ class Record:
     looked: float = 0.0
     verified: float = 0.0
     elsewhere: str = ""
+    differs: bool = False
     again: int = 0
     refresh: float = 0.0
 

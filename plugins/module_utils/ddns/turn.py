@@ -73,7 +73,7 @@ class Turn:
             record.before = record.address if record.at else old or ""
             record.changed = moment if old != address else 0.0
             record.again = 0
-        record.address, record.at, record.kind = address, moment, kind
+        record.address, record.at, record.kind, record.differs = address, moment, kind, False
         share = ADOPTED if kind == "seen" else UPDATED
         record.refresh = moment + self.can.keep_alive * DAY * share if self.can.keep_alive and address != CLEAR else 0.0
         # Where only the API tells, its answer to the call is the proof.

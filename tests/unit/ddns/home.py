@@ -46,6 +46,7 @@ class Home:
         self.dns_down = self.frozen = False
         self.pending: list[tuple[float, Question, str]] = []
         self.asked_dns: list[Question] = []
+        self.asked_api: list[Question] = []
         self.detections: list[bool] = []
         self.slept = 0.0
 
@@ -83,6 +84,7 @@ class Home:
                 return home.answer(call)
 
             def current(self, host: str, family: str) -> str | None:
+                home.asked_api.append((host, family))
                 return home.api.get((host, family), "")
 
         return Fake

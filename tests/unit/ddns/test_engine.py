@@ -45,7 +45,6 @@ def test_where_the_router_tells_nothing_sources_outside_are_asked_but_no_provide
     assert (home.calls, home.asked_dns, home.detections) == ([], [], [True, False])
 
 
-@pytest.mark.proves("R03")
 def test_a_new_address_is_published_and_the_other_family_left_alone(home: Home) -> None:
     home.settled().addresses[IPV4] = NEW
     report = home.run(300)
@@ -61,6 +60,10 @@ def test_names_that_are_right_already_are_found_so_without_a_call(home: Home) ->
     assert not home.calls and not report.changed and report.exit_code == 0
     home.run(300)
     assert home.detections == [False, True]
+
+
+def broken(*settings: object, **how: object) -> dict[str, Any]:
+    raise RuntimeError("a slip")
 
 
 class TestDetectionThatFails:
@@ -81,6 +84,11 @@ class TestDetectionThatFails:
         home.detections.clear()
         assert home.run(300).exit_code == 0
         assert home.detections == [True]
+
+    def test_that_breaks_leaves_records_as_they_are_too(self, home: Home) -> None:
+        home.settled().detect = broken  # type: ignore[method-assign]
+        report = home.run(300)
+        assert report.exit_code == 10 and not home.calls and "(RuntimeError)" in entry(report).message
 
     def test_an_ipv6_that_is_gone_stays_published_unless_the_owner_wants_it_cleared(self, home: Home) -> None:
         home.settled().addresses, home.verdicts = {IPV4: OLD}, {IPV6: Verdict.NONE}
@@ -117,6 +125,17 @@ class TestLatch:
         home.run()
         setattr(home, change, value)
         assert home.run(300).changed and home.run(300).exit_code == 0
+
+    def test_a_change_of_the_account_does_not_shorten_a_wait_that_the_provider_asked_for(self, home: Home) -> None:
+        home.answers = [Outcome(Kind.RATE_LIMITED, "429", {}, 3600.0)]
+        home.run()
+        home.secrets = {"home": {"token": "another"}}
+        assert home.run(300).exit_code == 12 and len(home.calls) == 1
+
+    def test_a_change_of_the_account_makes_it_look_at_once_where_the_names_lead(self, home: Home) -> None:
+        home.settled().dns[HOST, IPV4] = OTHER
+        home.account["options"] = {"server": "another.example"}
+        assert home.run(60).changed and [call.values for call in home.calls] == [{IPV4: OLD}]
 
     def test_a_person_releases_it(self, home: Home) -> None:
         home.answers = [Outcome(Kind.ABUSE, "abuse")]
@@ -182,6 +201,17 @@ class TestBackingOff:
         waiting = home.run(MINUTE)
         assert waiting.exit_code == 12 and entry(waiting).action == "waiting"
         assert home.run(HOUR).changed and home.run(MINUTE).exit_code == 0
+
+    def test_a_name_that_is_well_is_not_in_trouble_because_another_waits(self, home: Home) -> None:
+        home.settled().addresses[IPV4] = NEW
+        home.answers = [Outcome(Kind.SERVER, "911")]
+        home.run(300)
+        report = home.run(MINUTE)
+        assert [entry(report, family=family).action for family in (IPV4, IPV6)] == ["waiting", "none"] and report.exit_code == 12
+
+    def test_a_library_that_is_missing_is_named(self, home: Home) -> None:
+        home.answers = [ModuleNotFoundError("No module named 'dns'", name="dns")]
+        assert "lacks a Python library, dns" in entry(home.run()).message
 
     def test_while_it_waits_nobody_is_asked_for_the_address(self, home: Home) -> None:
         home.answers = [Outcome(Kind.SERVER, "911")]
@@ -274,6 +304,13 @@ class TestNoChange:
         assert len(home.calls) == 1
         assert report.exit_code == 13 and OTHER in entry(report).message and "alias" in entry(report).message
 
+    def test_that_they_differ_is_told_by_the_quiet_runs_in_between_too_and_is_news_once(self, home: Home) -> None:
+        home.frozen, home.dns = True, {(HOST, IPV4): OTHER, (HOST, IPV6): OLD6}
+        home.answers = [Outcome(Kind.NOCHG, "nochg")]
+        reports = [home.run(300) for _ in range(40)]
+        assert {report.exit_code for report in reports} == {13}
+        assert [entry(report).news for report in reports].count(True) == 1
+
     def test_a_record_that_somebody_changed_is_put_right(self, home: Home) -> None:
         home.settled().dns[HOST, IPV4] = OTHER
         assert not home.run(1800).changed
@@ -297,7 +334,6 @@ class TestNoChange:
 
 
 class TestConfirmation:
-    @pytest.mark.proves("B08")
     def test_it_waits_for_the_name_servers_and_says_how_long(self, home: Home) -> None:
         home.slow = 9
         report = home.run()
@@ -323,6 +359,8 @@ class TestConfirmation:
 
     def test_a_proxied_name_is_looked_up_by_the_provider_s_own_word(self, tmp_path: Path) -> None:
         home = Home(tmp_path, proxied=True).settled()
+        home.asked_api.clear()
+        assert home.run(300).exit_code == 0 and not home.asked_api
         assert home.run(HOUR).exit_code == 0
         assert not home.calls and not home.asked_dns
         home.dns[HOST, IPV4] = OTHER
@@ -433,6 +471,12 @@ class TestFamilies:
         report = home.run()
         assert [call.values for call in home.calls] == [{IPV4: OLD}] and report.exit_code == 3
         assert "keeps no IPv6" in entry(report, family=IPV6).message
+
+    def test_a_family_that_the_owner_does_not_look_for_is_nobody_s_trouble(self, home: Home) -> None:
+        home.general = {"address": {"families": [IPV4]}}
+        assert home.run().exit_code == 0 and home.calls[0].values == {IPV4: OLD}
+        home.detections.clear()
+        assert home.run(300).exit_code == 0 and home.detections == [True]
 
 
 class TestOtherMachines:

@@ -67,7 +67,7 @@ def test_damaged_secrets_are_refused_without_being_shown(tmp_path: Path, content
 
 def test_secrets_come_from_the_unit_s_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    with pytest.raises(SettingsWrong, match="container"):
+    with pytest.raises(SettingsWrong, match="could not hand the tokens over"):
         read_secrets()
     (tmp_path / "secrets.json").write_text('{"duck": {"token": "x"}}')
     assert read_secrets() == {"duck": {"token": "x"}}
