@@ -54,7 +54,9 @@ Ruling = tuple[Verdict, list[str]]
 
 def judge_ipv4(sightings: Sequence[Sighting], agreed: str, seen: Look, settings: Settings, path: Sequence[str]) -> Ruling:
     router, outside = by_kind(sightings, SourceKind.ROUTER), [one for one in sightings if one.kind in OUTSIDE and one.address]
-    way, own = seen.way(IPV4), by_kind(sightings, SourceKind.INTERFACE)
+    way = seen.way(IPV4)
+    # Where private addresses are allowed, an interface's tells nothing of the connection unless the others see it too.
+    own = [one for one in by_kind(sightings, SourceKind.INTERFACE) if one.address == agreed or not reserved.kind(one.address, settings.public)]
     for one in router:
         what = reserved.kind(one.address, settings.public)
         if what in (reserved.SHARED, reserved.DS_LITE):
