@@ -29,7 +29,7 @@ def ipv6(home: Home, **settings: Any) -> Found:
 
 CONNECTIONS = {
     "a router that tells its address": (Home({"natpmp": HOME, **OUTSIDE}), Verdict.NAT, HOME, HOME),
-    "a router that is silent, and nothing behind it": (Home(OUTSIDE, way=["192.168.1.1", HOME]), Verdict.NAT, HOME, "ends at the home's own router"),
+    "a router that is silent, and nothing behind it": (Home(OUTSIDE, way=[HOME]), Verdict.NAT, HOME, "the home router's own address"),
     "a router that is silent, on a way that is": (Home(OUTSIDE), Verdict.NAT, HOME, "cannot be told from here"),
     "an own public address": (Home(OUTSIDE, owns=[Own(HOME, 24, "eth0")]), Verdict.DIRECT, HOME, "own address"),
     "a router in a provider's shared network": (Home({"upnp": "100.70.1.2", **OUTSIDE}), Verdict.CGNAT, "", "100.70.1.2 (upnp)"),
@@ -37,7 +37,8 @@ CONNECTIONS = {
     "a silent router in a provider's shared network": (Home(OUTSIDE, way=["192.168.1.1", "100.64.0.1", ""]), Verdict.CGNAT, "", "lies 100.64.0.1"),
     "an own address in a provider's shared network": (Home(OUTSIDE, owns=[Own("100.64.3.4", 10, "eth0")]), Verdict.CGNAT, "", "100.64.3.4"),
     "a router behind another": (Home({"natpmp": "192.168.178.20", **OUTSIDE}), Verdict.DOUBLE_NAT, HOME, "192.168.178.20 (natpmp)"),
-    "a silent router behind another": (Home(OUTSIDE, way=["192.168.1.1", "10.0.0.1", HOME]), Verdict.DOUBLE_NAT, HOME, "lies 10.0.0.1"),
+    "a silent router behind another": (Home(OUTSIDE, way=["192.168.1.1", HOME]), Verdict.DOUBLE_NAT, HOME, "goes on beyond 192.168.1.1."),
+    "a silent router behind two others": (Home(OUTSIDE, way=["192.168.1.1", "", "10.0.0.1"]), Verdict.DOUBLE_NAT, HOME, "beyond 192.168.1.1, 10.0.0.1."),
     "a router that says that it has no address": (
         Home({"natpmp": "The router refuses: it has no address on the internet itself.", **OUTSIDE}),
         Verdict.DOUBLE_NAT,
