@@ -43,6 +43,13 @@ def test_a_mapping_for_ever_is_left_alone() -> None:
     assert outcomes(router, HTTPS, lease=0) == {"tcp/443": Kept.KEPT} and not router.calls
 
 
+def test_a_router_that_makes_a_week_of_for_ever_is_asked_again_after_half_of_it() -> None:
+    router = Fake().has(HTTPS, left=604800)
+    assert outcomes(router, HTTPS, lease=0) == {"tcp/443": Kept.KEPT}
+    router.ages(4 * 86400)
+    assert outcomes(router, HTTPS, lease=0) == {"tcp/443": Kept.RENEWED}
+
+
 def test_a_router_that_shows_no_life_of_what_it_granted_for_a_time_is_not_believed() -> None:
     known = [Remembered(HTTPS, NOW - 4000, 7200)]
     assert outcomes(Fake().has(HTTPS, left=0), HTTPS, known=known) == {"tcp/443": Kept.RENEWED}
