@@ -43,7 +43,7 @@ def agree(sightings: Sequence[Sighting], settings: Settings, names: Sequence[str
     enough = needed(names, settings.quorum)
     winners = [address for address, kinds in fit.items() if len(kinds) >= enough]
     # The router's own address and the interface's are the home's: whoever sees another has seen something else, such as a VPN's.
-    against = [one for one in said if one.kind in LOCAL and one.address in fit and one.address not in winners]
+    against = [one for one in said if one.kind in LOCAL and one.address not in winners and not unfit(one.address, settings.public)]
     if len(winners) == 1 and not against:
         return Agreement(winners[0])
     if len(fit) > 1:

@@ -132,11 +132,13 @@ def fetch(address: str, family: str, source: str, timeout: float, device: str, c
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("GET", path, headers={"User-Agent": AGENT, "Accept": "text/plain"})
             answer = connection.getresponse()
-            body = answer.read(MOST)
+            body = answer.read(MOST + 1)
         finally:
             connection.close()
     if answer.status != 200:
         raise Unusable(f"it answered with HTTP status {answer.status}")
+    if len(body) > MOST:
+        raise Unusable("its answer is far longer than an address")
     return body.decode("ascii", "replace")
 
 

@@ -54,7 +54,9 @@ Ruling = tuple[Verdict, list[str]]
 
 def judge_ipv4(sightings: Sequence[Sighting], agreed: str, seen: Look, settings: Settings, path: Sequence[str]) -> Ruling:
     router, outside = by_kind(sightings, SourceKind.ROUTER), [one for one in sightings if one.kind in OUTSIDE and one.address]
-    way, own = seen.way(IPV4), by_kind(sightings, SourceKind.INTERFACE)
+    way = seen.way(IPV4)
+    # Where private addresses are allowed, an interface's tells nothing of the connection unless the others see it too.
+    own = [one for one in by_kind(sightings, SourceKind.INTERFACE) if one.address == agreed or not reserved.kind(one.address, settings.public)]
     for one in router:
         what = reserved.kind(one.address, settings.public)
         if what in (reserved.SHARED, reserved.DS_LITE):
@@ -100,18 +102,19 @@ def judge_ipv4(sightings: Sequence[Sighting], agreed: str, seen: Look, settings:
 
 
 def behind_silent_router(sightings: Sequence[Sighting], address: str, path: Sequence[str], settings: Settings) -> Ruling:
-    """What the way to the own address tells: it ends at the home's router, or goes on beyond it."""
-    beyond = [hop for hop in path[1:] if hop and hop != address]
+    """What the way to the own address tells. The router that has it takes every packet for it; one that says that a packet has come too far to go on
+    to it (ICMP time exceeded) has it not, so another NAT is behind."""
     refused = [one for one in sightings if one.kind == SourceKind.ROUTER and "no address on the internet" in one.trouble]
-    for hop in beyond:
-        if reserved.kind(hop, settings.public) in (reserved.SHARED, reserved.DS_LITE):
-            return Verdict.CGNAT, [f"On the way from the router to {address} lies {hop}: {reserved.WHY[reserved.SHARED]}."]
-    if beyond:
-        return Verdict.DOUBLE_NAT, [f"{address}, the address that the internet sees, is not the router's: on the way to it lies {beyond[0]}."]
+    if path and path[0] == address:
+        return Verdict.NAT, [f"{address} is the home router's own address: the way to it ends there."]
+    for hop in path:
+        if hop and reserved.kind(hop, settings.public) in (reserved.SHARED, reserved.DS_LITE):
+            return Verdict.CGNAT, [f"On the way to {address}, the address that the internet sees, lies {hop}: {reserved.WHY[reserved.SHARED]}."]
+    if any(path):
+        passed = ", ".join(hop for hop in path if hop and hop != address)
+        return Verdict.DOUBLE_NAT, [f"{address}, the address that the internet sees, is not the home router's own: the way to it goes on beyond {passed}."]
     if refused:
         return Verdict.DOUBLE_NAT, [f"The router says that it has no address on the internet itself, yet the internet sees {address} ({refused[0].source})."]
-    if path and path[-1] == address and len(path) <= 2:
-        return Verdict.NAT, [f"The way to {address} ends at the home's own router."]
     return Verdict.NAT, [f"The internet sees {address}.", NO_ROUTER.format(address=address)]
 
 

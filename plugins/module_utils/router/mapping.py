@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from .model import Backend, Entry, Kept, Mapping, RouterTrouble
 
+WEEK = 604800
+"""Seconds for which a router of UPnP's second version makes what is wished for ever (WANIPConnection:2, 2.3.9)."""
 PORT_TAKEN = frozenset({718, 729})
 STATIC = "If that is your own rule in the router and it leads to this server, set exposure_router to manual; else take it out there, or choose another port."
 
@@ -108,7 +110,7 @@ def by_table(mapping: Mapping, backend: Backend, entry: Entry | None, known: Rem
     if same:
         # A router that shows no life of a mapping that it made for a time only is not believed.
         left = entry.left or (known.made + known.lease - now if known and known.lease else 0)
-        fresh = (not entry.left and not (known and known.lease)) or (lease > 0 and left > lease / 2)
+        fresh = (not entry.left and not (known and known.lease)) or left > (lease or WEEK) / 2
         if fresh:
             return Settled(mapping, Kept.KEPT, made=known.made if known else now, lease=known.lease if known else entry.left)
         return made(mapping, backend, Kept.RENEWED, lease, check, now)
