@@ -7,7 +7,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -199,6 +199,3 @@ def commanded(family: str, settings: Settings) -> Sighting:
     if len(set(said)) > 1:
         return Sighting("command", kind, family, trouble=f"The command printed {len(set(said))} addresses of this family, where one is due.")
     return Sighting("command", kind, family, said[0]) if said else Sighting("command", kind, family, trouble="The command printed no address of this family.")
-
-
-Detect = Callable[[Settings], dict[str, Found]]

@@ -125,7 +125,10 @@ def keep(wish: Wish, seen: Look, known: Sequence[Remembered], now: float, check:
             troubles.append(str(trouble))
             continue
         bad = any(one.kept in BAD for one in done)
-        return Report(protocol, router, address_of(port), tuple(done), lan, "", by_hand if bad else "", tuple(still_known(done, known, now)))
+        address = address_of(port)
+        if not address and protocol == UPNP and NATPMP in wish.protocols:
+            address = address_of(backends(NATPMP, router, source))  # miniupnpd tells some addresses by one protocol alone
+        return Report(protocol, router, address, tuple(done), lan, "", by_hand if bad else "", tuple(still_known(done, known, now)))
     return Report("", router, "", (), lan, " ".join(dict.fromkeys(troubles)), by_hand, tuple(known))
 
 

@@ -12,8 +12,6 @@ import time
 from .model import LEASE, TCP, UDP, Entry, Mapping, RouterTrouble
 
 PORT = 5351
-ANNOUNCEMENTS = ("224.0.0.1", 5350)
-"""Where a router tells of a new address, unasked (RFC 6886, section 3.2.1)."""
 
 FIRST_WAIT = 0.25
 """Seconds before the first repetition; each further wait is twice as long (section 3.1)."""

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from plugins.module_utils.address.detect import detect
+from plugins.module_utils.address import sources
+from plugins.module_utils.address.detect import Here, detect
 from plugins.module_utils.address.interface import Own
-from plugins.module_utils.address.model import IPV4, IPV6, Found, Settings, Verdict
+from plugins.module_utils.address.model import IPV4, IPV6, Found, Settings, Sighting, Verdict
+from plugins.module_utils.address.names import kind_of
 
 from .surroundings import HOME, LAN, OTHER, SIX, Home
 
@@ -229,3 +231,24 @@ def test_a_source_that_never_answers_does_not_hold_the_others_up() -> None:
     found = ipv4(Slow({"natpmp": HOME, **OUTSIDE}), timeout=0.2)
     assert found.address == HOME
     assert next(one for one in found.sightings if one.source == "upnp").trouble == "it did not answer in time"
+
+
+@pytest.mark.proves("B08")
+@pytest.mark.parametrize(("family", "interface", "source"), [(IPV6, "", SIX), (IPV4, "", ""), (IPV4, "eth0", LAN)])
+def test_the_internet_is_asked_from_the_address_that_is_to_be_published(family: str, interface: str, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def answer(name: str, family: str, source: str, timeout: float, device: str) -> Sighting:
+        asked.append((name, source, device))
+        return Sighting(name, kind_of(name), family, HOME)
+
+    monkeypatch.setattr(sources, "ask", answer)
+    temporary = Own("2a01:4f8:1:2:aaaa:bbbb:cccc:dddd", 64, "eth0", usable=False)
+    seen = Home(owns=[Own(LAN, 24, "eth0"), temporary, STABLE], ipv6=True).look(Settings())
+    Here().ask("https:ipify", family, Settings(interface=interface), seen)
+    assert asked == [("https:ipify", source, interface)]
+
+
+def test_nobody_outside_is_asked_by_a_family_that_leads_nowhere() -> None:
+    said = Here().ask("https:ipify", IPV6, Settings(), Home().look(Settings()))
+    assert said.trouble == "this server has no way to the internet by IPv6"
