@@ -21,11 +21,7 @@ options:
     description: Units of type oneshot.
     type: list
     elements: str
-    default: []
-  withdraw:
-    description: Take our rules out of the router.
-    type: bool
-    default: false
+    required: true
 """
 
 EXAMPLES = r"""
@@ -53,13 +49,9 @@ from ansible_collections.homeserver.exposure.plugins.module_utils.host.service i
 NOT_YET = 13
 """Written, and not seen at the authoritative servers yet (ddns/report.py): the next run looks again."""
 
-COMMAND = "/usr/local/sbin/exposure"
-
 
 def main() -> None:
-    module = AnsibleModule(
-        {"start": {"type": "list", "elements": "str", "default": []}, "withdraw": {"type": "bool", "default": False}}, supports_check_mode=True
-    )
+    module = AnsibleModule({"start": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True)
     if module.check_mode:
         module.exit_json(changed=False, troubles=[], said=[])
 
@@ -73,11 +65,6 @@ def main() -> None:
         said += ended.said
         if ended.code and ended.code != NOT_YET:
             troubles += list(ended.said) or [f"{unit} failed: see 'journalctl -u {unit}'"]
-    if module.params["withdraw"] and module.get_bin_path(COMMAND):
-        code, output = run([COMMAND, "router", "--withdraw"])
-        said += output.splitlines()
-        if code:
-            troubles += output.splitlines()
     for trouble in troubles:
         module.warn(trouble)
     module.exit_json(changed=False, troubles=troubles, said=said)

@@ -11,6 +11,12 @@ from collections.abc import Callable
 AddTo = Callable[[argparse.ArgumentParser], None]
 
 
+def address_watch() -> AddTo:
+    from .address_watch import add_to
+
+    return add_to
+
+
 def certificates() -> AddTo:
     from .certificates import add_to
 
@@ -29,6 +35,12 @@ def failure() -> AddTo:
     return add_to
 
 
+def router() -> AddTo:
+    from .router import add_to
+
+    return add_to
+
+
 def status() -> AddTo:
     from .status import add_to
 
@@ -36,10 +48,12 @@ def status() -> AddTo:
 
 
 AREAS: dict[str, tuple[str, Callable[[], AddTo]]] = {
+    "address-watch": ("see when an address of this machine or of the router changes", address_watch),
     "certificates": ("order, renew and install certificates", certificates),
     "ddns": ("keep names at the addresses of the home", ddns),
     "failure": ("note that a unit failed", failure),
-    "status": ("tell how the names are", status),
+    "router": ("keep the router's rules for this server", router),
+    "status": ("tell how names and rules are", status),
 }
 """Area -> what it is for, and how its options are come by: only the area that is called is imported, as from an archive Python compiles whatever it
 imports, each time."""

@@ -19,17 +19,14 @@ from ..router.mapping import CHANGED
 from ..router.memory import mapping_of, read, remembered, write
 from ..router.model import LEASE, TAG, TCP, UDP
 
-SETTINGS = "/etc/exposure/router/settings.json"
+SETTINGS = "/etc/exposure/router/current/settings.json"
 STATE = "/var/lib/exposure-router"
 WRONG = 3
 """The exit code for settings that cannot be."""
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--settings", type=Path, default=Path(SETTINGS), help="JSON: lease, and mappings of external_port, protocol, address, port, description"
-    )
-    parser.add_argument("--state", type=Path, default=Path(os.environ.get("STATE_DIRECTORY", STATE)), help="folder for router.json")
+X    parser.add_argument("--state", type=Path, default=Path(os.environ.get("STATE_DIRECTORY", STATE)), help="folder for router.json")
     parser.add_argument("--check", action="store_true", help="tell what would be done, and do nothing")
     parser.set_defaults(run=run)
 
@@ -56,7 +53,7 @@ def wish_of(settings: Table[str, Any]) -> Wish:
             mappings,
             int(settings.get("lease", LEASE)),
             str(settings.get("router", "")),
-            tuple(settings.get("protocols") or PROTOCOLS),
+            tuple(settings.get("protocols", PROTOCOLS)),
             str(settings.get("tag", TAG)),
             follow=bool(settings.get("follow", True)),
         )

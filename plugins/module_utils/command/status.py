@@ -9,16 +9,20 @@ import datetime
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from ..ddns.engine import account_key, names_of, record_key
 from ..ddns.model import RECORD
 from ..ddns.settings import FOLDER, AccountSettings, SettingsWrong, read_settings
 from ..ddns.state import NAME, State
+from ..router.memory import read
 from .ddns import places, state_folder
+from .router import STATE
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--router-state", metavar="DIR", type=Path, default=Path(STATE), help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print it for a program")
     places(parser)
     parser.set_defaults(run=run)
@@ -34,11 +38,12 @@ def run(given: argparse.Namespace) -> int:
     except (SettingsWrong, OSError) as wrong:
         print(f"{wrong}" if isinstance(wrong, SettingsWrong) else f"This cannot be read: {wrong}. Run it as root.", file=sys.stderr)
         return 3
+    rules = read(given.router_state)
     accounts = [told(entry, state, time.time()) for entry in settings.accounts]
     if given.json:
-        print(json.dumps({"looked": looked, "accounts": accounts}, indent=1))
+        print(json.dumps({"looked": looked, "accounts": accounts, "router": rules}, indent=1))
     else:
-        print("\n".join([f"Last look at the addresses: {moment(looked)}", *(line for account in accounts for line in lines(account))]))
+        print("\n".join([f"Last look at the addresses: {moment(looked)}", *(line for account in accounts for line in lines(account)), *router_lines(rules)]))
     return 0
 
 
@@ -89,6 +94,21 @@ def lines(account: dict[str, Any]) -> list[str]:
     if account["stopped"]:
         found.append(f"  When it is put right, go on with: exposure ddns --reset {account['account']}")
     return found
+
+
+def router_lines(rules: dict[str, Any]) -> list[str]:
+    """The rules of the router as the last run left them (router/keep.py, Report.state); nothing where none is kept."""
+    if not rules:
+        return []
+    by = f" by {rules['protocol'].upper()}" if rules["protocol"] else ""
+    at = f", whose address outside is {rules['external_address']}" if rules["external_address"] else ""
+    found = ["", f"Router {rules['router']}{by}{at}"]
+    for rule in rules["mappings"]:
+        ends = f", until {moment(rule['ends'])}" if rule["ends"] else ""
+        found.append(f"  {rule['external_port']}/{rule['protocol']} to {rule['address']}:{rule['port']}  {rule['outcome']}{ends}")
+        found += [f"    {rule['message']}"] if rule["message"] else []
+    found += [f"  {rules['trouble']}"] if rules["trouble"] else []
+    return found + [f"  {lease['message']}" for lease in rules["lan"] if lease["message"]]
 
 
 def state_of(name: dict[str, Any]) -> str:

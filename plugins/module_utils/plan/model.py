@@ -177,9 +177,9 @@ class Forwarding:
 
 @dataclass
 class HostPlan:
-    """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go. `public_address`: who is asked
-    for it (address/model.py, Settings). `router`: whether the `forwardings` are printed for a person (manual), set (auto), or nobody's affair (none). `used`: the roles that look after
-    the address. `challenges`: why certificates are proven in the way they are."""
+    """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go; `used` those that look after
+    the address. `public_address`: who is asked for it (address/model.py, Settings). `router`: whether the `forwardings` are printed for a person
+    (manual), set (auto), or nobody's affair (none). `challenges`: why certificates are proven in the way they are."""
 
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
