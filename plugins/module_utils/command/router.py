@@ -26,7 +26,8 @@ WRONG = 3
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
-X    parser.add_argument("--state", type=Path, default=Path(os.environ.get("STATE_DIRECTORY", STATE)), help="folder for router.json")
+    parser.add_argument("--settings", type=Path, default=Path(SETTINGS), help="JSON, as role router writes it")
+    parser.add_argument("--state", type=Path, default=Path(os.environ.get("STATE_DIRECTORY", STATE)), help="folder for router.json")
     parser.add_argument("--check", action="store_true", help="tell what would be done, and do nothing")
     parser.set_defaults(run=run)
 
