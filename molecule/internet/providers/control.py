@@ -2,7 +2,8 @@
 
 GET  /                 what each provider has seen: the journal, counts of `nochg` in a row, who is blocked, its trouble
 POST /PROVIDER {...}   its trouble from now on: down, slow, late, answers, always (see provider.Trouble); `block`: names or users to block
-POST /reset            as on the first day, with nothing published
+POST /PROVIDER/reset   it forgives: no trouble, nobody blocked, no counts; what it published stays
+POST /reset            all as on the first day, with nothing published
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ class Control:
                 provider.reset()
             self.records.clear()
             self.journal.clear()
+        elif request.method == "POST" and name.endswith("/reset") and name.removesuffix("/reset") in self.providers:
+            self.providers[name.removesuffix("/reset")].reset()
         elif request.method == "POST" and name in self.providers:
             said = json.loads(request.body)
             provider = self.providers[name]
