@@ -83,6 +83,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     home = host("home")
     line("usual")
     simulators("reset")
+    home.run("rm -rf /var/lib/private/exposure-ddns")
     home.run("mkdir -p /srv/media && echo films > /srv/media/index.html")
     home.run("systemd-run -q --unit=box-media -p WorkingDirectory=/srv/media python3 -m http.server -b 127.0.0.1 9090")
     found = House(tmp_path_factory.mktemp("names"))
