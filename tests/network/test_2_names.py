@@ -235,7 +235,7 @@ def test_an_account_blocked_for_abuse_is_left_in_peace_until_a_person_says_so(ho
         assert house.look() == 11
     assert [call["body"].strip() for call in asked("noip", count)] == ["abuse"]
     assert published(NAME) == [WAN], "the other account goes on"
-    simulators("reset")
+    simulators("noip", unblock=[ACCOUNTS["noip"]["user"]])
     assert house.look() == 11
     assert house.command("ddns --reset noip").rc in (0, 13, 1, 3) and eventually(lambda: house.look() == 0, 10)
     assert published("home-casa.ddns.net") == [WAN]

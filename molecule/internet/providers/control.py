@@ -1,7 +1,7 @@
 """What tests say to the simulators, on 127.0.0.1:8053 of isp.
 
 GET  /                 what each provider has seen: the journal, counts of `nochg` in a row, who is blocked, its trouble
-POST /PROVIDER {...}   its trouble from now on: down, slow, late, answers, always (see provider.Trouble); `block`: names or users to block
+POST /PROVIDER {...}   its trouble from now on: down, slow, late, answers, always (see provider.Trouble); `block`, `unblock`: names or users
 POST /reset            as on the first day, with nothing published
 """
 
@@ -30,6 +30,7 @@ class Control:
             said = json.loads(request.body)
             provider = self.providers[name]
             provider.blocked |= set(said.pop("block", []))
+            provider.blocked -= set(said.pop("unblock", []))
             provider.trouble = Trouble(**said)
         elif request.method != "GET" or name:
             return Answer(404, "no such provider\n")
