@@ -157,7 +157,7 @@ def lan_prefix(new: str, old: str) -> None:
 
 
 def simulators(path: str = "", **trouble: Any) -> dict[str, Any]:
-    """Ask the simulators of providers what they saw, tell one (`path` is its name) what goes wrong next, or all to forget (`reset`)."""
+    """Ask the simulators of providers what they saw, tell one (`path` is its name) what goes wrong next, or all to begin anew (`reset`)."""
     data = f"-X POST -d '{json.dumps(trouble)}'" if path else ""
     answer = host("isp").run(f"curl -sS --fail-with-body --max-time 10 {data} http://127.0.0.1:8053/{path}")
     assert answer.rc == 0, answer.stdout + answer.stderr

@@ -1,8 +1,9 @@
 """What tests say to the simulators, on 127.0.0.1:8053 of isp.
 
 GET  /                 what each provider has seen: the journal, counts of `nochg` in a row, who is blocked, its trouble
-POST /PROVIDER {...}   its trouble from now on: down, slow, late, answers, always (see provider.Trouble); `block`, `unblock`: names or users
-POST /reset            as on the first day, with nothing published
+POST /PROVIDER {...}   its trouble from now on: down, slow, late, answers, always (see provider.Trouble); `block`: names or users to block
+POST /PROVIDER/reset   it forgives: no trouble, nobody blocked, no counts; what it published stays
+POST /reset            all as on the first day, with nothing published
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ class Control:
                 provider.reset()
             self.records.clear()
             self.journal.clear()
+        elif request.method == "POST" and name.endswith("/reset") and name.removesuffix("/reset") in self.providers:
+            self.providers[name.removesuffix("/reset")].reset()
         elif request.method == "POST" and name in self.providers:
             said = json.loads(request.body)
             provider = self.providers[name]
             provider.blocked |= set(said.pop("block", []))
-            provider.blocked -= set(said.pop("unblock", []))
             provider.trouble = Trouble(**said)
         elif request.method != "GET" or name:
             return Answer(404, "no such provider\n")
