@@ -99,7 +99,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "addresses": lan_addresses(run),
         "address_trouble": any((root / f"var/lib/exposure/failures/exposure-{unit}.service.json").exists() for unit in ("ddns", "router")),
         "network": kept(root / "var/lib/exposure/network.json"),
-        "router_rules": kept(root / "var/lib/exposure-router/router.json").get("mappings"),
+        "router_rules": rules(kept(root / "var/lib/exposure-router/router.json")),
         "listening": [vars_of(listener) for listener in listeners()],
         "containers": containers(root / DOCKER_SOCKET.lstrip("/")) if docker else [],
     }
@@ -163,6 +163,11 @@ def resolvers(path: Path) -> list[str]:
     """The DNS servers of the host as nginx takes them (resolv.conf(5)), at most three."""
     found = re.findall(r"^nameserver\s+([0-9A-Fa-f.:]+)", path.read_text(errors="replace"), re.MULTILINE) if path.exists() else []
     return [f"[{one}]" if ":" in one else one for one in found[:3]]
+
+
+def rules(router: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The rules of the router as the last run of `exposure router` left them; None where no router answered, so that nobody knows them."""
+    return router.get("mappings") if router.get("protocol") else None
 
 
 def kept(path: Path) -> dict[str, Any]:
