@@ -204,7 +204,7 @@ def test_a_provider_that_is_down_is_tried_again_later_and_not_all_the_time(house
     time.sleep(max(0.0, status["next_try"] - time.time()) + 1)
     assert house.look() == 0
     assert published(NAME) == [NEXT]
-    assert not house.account()["error"]
+    assert not house.account()["next_try"]
 
 
 @pytest.mark.proves("B08")
@@ -221,7 +221,8 @@ def test_a_wrong_token_costs_one_call_and_is_told_with_the_way_out(house: House)
     assert [house.look(), house.look()] == [11, 11]
     assert [call["body"] for call in asked("duckdns", count)] == ["KO"]
     assert "exposure ddns --reset duckdns" in house.command("status").stdout
-    right = house.run()
+    right = playbook("site", "--tags", "address", inventory=house.inventory)  # without the proof: the controller comes in at the usual address
+    house.told += right.output
     host("home").run("systemctl start exposure-ddns.path")
     assert right.code == 0, right.output
     assert published(NAME) == [NEXT]

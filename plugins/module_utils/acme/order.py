@@ -31,6 +31,8 @@ Run = Callable[[Sequence[str], Mapping[str, str]], tuple[int, str]]
 BACKUP = Path("/var/lib/exposure/backup")
 """A copy of certbot's accounts, for a server whose /etc/letsencrypt was lost: a new account would begin with nothing proven."""
 
+SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt"
+
 LOGS = Path("/var/log/letsencrypt")
 
 LOCK = Path("/var/lib/exposure/certificates.lock")
@@ -170,8 +172,17 @@ class Orders:
         return code, certbot.unmasked(output, folder / "letsencrypt.log") if code else output
 
     def environment(self) -> dict[str, str]:
-        """certbot asks the authority with requests, which takes a root from here."""
-        return {"REQUESTS_CA_BUNDLE": self.settings.ca_root} if self.settings.ca_root else {}
+        """certbot asks the authority with requests, which takes roots from one file: the authority's beside the public ones, as a DNS provider is asked too."""
+        if not self.settings.ca_root:
+            return {}
+        bundle = self.backup.parent / "authorities.pem"
+        try:
+            roots = [Path(path).read_text(encoding="utf-8") for path in (SYSTEM_ROOTS, self.settings.ca_root) if Path(path).exists()]
+            bundle.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            bundle.write_text("\n".join(roots), encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return {"REQUESTS_CA_BUNDLE": self.settings.ca_root}
+        return {"REQUESTS_CA_BUNDLE": str(bundle)}
 
     def version(self) -> tuple[int, int]:
         return certbot.version_of(self.run([self.settings.certbot, "--version"], {})[1])

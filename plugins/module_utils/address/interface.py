@@ -72,9 +72,17 @@ def execute(command: Sequence[str]) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+class Unreadable(OSError):
+    """This machine's own addresses cannot be read; the text says why."""
+
+
 def look(interface: str = "", run: Run = execute, root: Path = Path("/"), families: Sequence[str] = FAMILIES) -> Look:
-    """`interface`: the device that counts as the way out, '' for that of the default route."""
-    owns = tuple(own for entry in parsed(run, "address", "show") for own in addresses(entry))
+    """`interface`: the device that counts as the way out, '' for that of the default route. Raises `Unreadable`: a machine always has an address, so that
+    where none can be read nothing is known."""
+    code, output = run(["ip", "-j", "address", "show"])
+    if code or not output:
+        raise Unreadable(f"This server's own addresses cannot be read: 'ip -j address show' ended with {code}. Is the package iproute2 installed?")
+    owns = tuple(own for entry in listed(output) for own in addresses(entry))
     ways = []
     for family in families:
         out = ("oif", interface) if interface else ()
@@ -92,8 +100,12 @@ def look(interface: str = "", run: Run = execute, root: Path = Path("/"), famili
 def parsed(run: Run, *words: str) -> list[dict[str, Any]]:
     """The answer of `ip -j`, empty where it has none."""
     code, output = run(["ip", "-j", *words])
+    return [] if code else listed(output)
+
+
+def listed(output: str) -> list[dict[str, Any]]:
     try:
-        found = json.loads(output or "[]") if not code else []
+        found = json.loads(output or "[]")
     except ValueError:
         return []
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

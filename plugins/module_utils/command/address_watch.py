@@ -163,7 +163,7 @@ def gateway() -> str:
     """The router of the IPv4 default route with the least metric (proc_net_route), '' without one."""
     routes = []
     with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/net/route").read_text().splitlines()[1:]:
+        for line in Path("/proc/self/net/route").read_text().splitlines()[1:]:
             fields = line.split()
             if fields[1] == "00000000" and int(fields[3], 16) & 0x2 and fields[7] == "00000000":
                 routes.append((int(fields[6]), socket.inet_ntoa(int(fields[2], 16).to_bytes(4, sys.byteorder))))

@@ -13,8 +13,8 @@ from collections.abc import Mapping as Table
 from pathlib import Path
 from typing import Any
 
-from ..address.interface import look
-from ..router.keep import FINE, PROTOCOLS, Report, Wish, keep
+from ..address.interface import Unreadable, look
+from ..router.keep import FINE, PROTOCOLS, TROUBLE, Report, Wish, keep
 from ..router.mapping import CHANGED
 from ..router.memory import mapping_of, read, remembered, write
 from ..router.model import LEASE, TAG, TCP, UDP
@@ -39,7 +39,12 @@ def run(given: argparse.Namespace) -> int:
         print(f"<3>The settings in {given.settings} cannot be used: {error}", file=sys.stderr)
         return WRONG
     now = time.time()
-    report = keep(wish, look(families=("ipv4",)), remembered(read(given.state)), now, given.check)
+    try:
+        seen = look(families=("ipv4",))
+    except Unreadable as error:
+        print(f"<3>{error}", file=sys.stderr)
+        return TROUBLE
+    report = keep(wish, seen, remembered(read(given.state)), now, given.check)
     if not given.check:
         write(given.state, report.state(now))
     tell(report)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from ..address.interface import Unreadable
 from ..address.model import Found, SourceKind, Verdict
 from .decide import due
 from .model import CLEAR, IPV6, Account
@@ -210,6 +211,8 @@ def looked(detect: Detect, settings: Settings, local_only: bool) -> Mapping[str,
         return detect(settings.address, local_only=local_only)
     except SettingsWrong:
         raise
+    except Unreadable as error:
+        return {family: Found(family, "", Verdict.UNKNOWN, (str(error),)) for family in settings.address.families}
     except Exception as error:
         evidence = (f"Looking for the address failed ({type(error).__name__}).",)
         return {family: Found(family, "", Verdict.UNKNOWN, evidence) for family in settings.address.families}

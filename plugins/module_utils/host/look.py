@@ -98,7 +98,8 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "suites": archive.get("suites", []),
         "addresses": lan_addresses(run),
         "address_trouble": any((root / f"var/lib/exposure/failures/exposure-{unit}.service.json").exists() for unit in ("ddns", "router")),
-        "network": diagnosed(root / "var/lib/exposure/network.json"),
+        "network": kept(root / "var/lib/exposure/network.json"),
+        "router_rules": rules(kept(root / "var/lib/exposure-router/router.json")),
         "listening": [vars_of(listener) for listener in listeners()],
         "containers": containers(root / DOCKER_SOCKET.lstrip("/")) if docker else [],
     }
@@ -164,8 +165,13 @@ def resolvers(path: Path) -> list[str]:
     return [f"[{one}]" if ":" in one else one for one in found[:3]]
 
 
-def diagnosed(path: Path) -> dict[str, Any]:
-    """What the last diagnosis of the network kept on this host; nothing where there was none."""
+def rules(router: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """The rules of the router as the last run of `exposure router` left them; None where no router answered, so that nobody knows them."""
+    return router.get("mappings") if router.get("protocol") else None
+
+
+def kept(path: Path) -> dict[str, Any]:
+    """What an earlier run or a timer kept on this host as JSON; nothing where there was none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -179,7 +179,7 @@ class Forwarding:
 class HostPlan:
     """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go; `used` those that look after
     the address. `public_address`: who is asked for it (address/model.py, Settings). `router`: whether the `forwardings` are printed for a person
-    (manual), set (auto), or nobody's affair (none). `challenges`: why certificates are proven in the way they are."""
+    (manual), set (auto) for `router_lease` seconds each time, or nobody's affair (none). `challenges`: why certificates are proven in the way they are."""
 
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
@@ -190,6 +190,7 @@ class HostPlan:
     public_address: dict[str, Any] = field(default_factory=dict)
     ddns: NamePublisher | None = None
     router: str = "none"
+    router_lease: int = 3600
     forwardings: list[Forwarding] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
     challenges: str = ""

@@ -26,7 +26,7 @@ def add_reachability(plan: Plan, house: House) -> None:
         host, its = house.hosts[name], plan.hosts[name]
         if its.proxy is None:
             continue
-        its.router = host["router"]
+        its.router, its.router_lease = host["router"], host["router_lease"]
         its.forwardings = forwardings(name, its.proxy.https_port, its.proxy.http_port, its.proxy.http3, house)
     check_one_rule(plan, house)
     for its in plan.hosts.values():
@@ -116,12 +116,16 @@ def check_abilities(entry: Mapping[str, Any], hosts: list[str], can: Capabilitie
 def check_names_once(name: str, accounts: list[NameAccount], kept: dict[tuple[str, str], str], house: House) -> None:
     """Every account has a name of its own, and nobody else keeps its records."""
     titles = [account.name for account in accounts]
+    own = {(account.provider, one, family) for account in accounts if account.state != "absent" for one in account.hosts for family in account.families}
     for account in accounts:
         where = f"ddns {account.provider}"
         if titles.count(account.name) > 1:
             problem = "two entries have this name, and what is known of the one would be taken for the other"
             house.mistakes.add(name, where, "name", account.name, problem, "a line name: of its own in each, such as name: second")
         if account.state == "absent":
+            for one in sorted({one for one in account.hosts for family in account.families if (account.provider, one, family) in own}):
+                problem = "another entry keeps this name there, and each would undo what the other wrote"
+                house.mistakes.add(name, where, "hosts", one, problem, "the entry with state: absent without this name")
             continue
         for one in account.hosts:
             for family in account.families:

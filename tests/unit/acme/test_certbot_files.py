@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
 import configobj
 import pytest
 
 from plugins.filter.certbot import certbot_credential, certbot_word
+from plugins.module_utils.acme.budget import Budget
 from plugins.module_utils.acme.certbot import foreign_lineages, steering, unmasked
-from plugins.module_utils.acme.order import back_up_account, restore_account
+from plugins.module_utils.acme.order import Orders, back_up_account, restore_account
 from plugins.module_utils.acme.reason import reason
+from plugins.module_utils.acme.settings import Settings
 from plugins.module_utils.certificates.deploy import mark, marked
+from plugins.module_utils.certificates.store import Store
 
 
 @pytest.mark.parametrize("value", ["ab#cd", "x,y", "it's", 'say "it"', "50%", "a = b", "[x]", " spaced "])
@@ -71,6 +75,16 @@ def test_the_account_is_backed_up_again_and_again_and_comes_back_where_it_was_lo
     assert (backup.stat().st_mode & 0o777, (backup / "accounts/old/key").read_text()) == (0o700, "secret")
     restore_account(tmp_path / "fresh", backup)
     assert (tmp_path / "fresh/accounts/old/key").read_text() == "secret"
+
+
+def test_with_an_authority_of_one_s_own_certbot_still_trusts_the_public_ones(tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_text("of the authority")
+    (tmp_path / "system.pem").write_text("of the world")
+    orders = Orders(Settings("https://ca.lan/dir", ca_root=str(tmp_path / "root.pem")), Store(lambda *_: (0, "")), Budget(), lambda *_: (0, ""))
+    orders.backup = tmp_path / "state/backup"
+    with mock.patch("plugins.module_utils.acme.order.SYSTEM_ROOTS", str(tmp_path / "system.pem")):
+        text = Path(orders.environment()["REQUESTS_CA_BUNDLE"]).read_text()
+    assert "of the authority" in text and "of the world" in text
 
 
 def test_what_has_still_to_follow_a_new_certificate_is_kept_until_it_was_done(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from plugins.module_utils.address.interface import FOREVER, Look, Run, candidates, is_tunnel, look
+from plugins.module_utils.address.interface import FOREVER, Look, Run, Unreadable, candidates, is_tunnel, look
 from plugins.module_utils.address.model import IPV4, IPV6
 
 LAN = {"family": "inet", "local": "192.168.1.10", "prefixlen": 24, "scope": "global", "dynamic": True, "preferred_life_time": 3600}
@@ -108,8 +108,13 @@ def test_a_tunnel_is_known_by_its_kind_and_a_dial_up_line_is_none(device: str, t
 
 
 def test_a_machine_without_a_network_is_no_trouble(root: Path) -> None:
-    here = look(run=lambda command: (2, "RTNETLINK answers: Network is unreachable"), root=root)
+    here = look(run=lambda command: (0, "[{}]") if "address" in command else (2, "RTNETLINK answers: Network is unreachable"), root=root)
     assert here == Look() and candidates(here, IPV4) == []
+
+
+def test_where_nothing_can_be_read_nothing_is_known(root: Path) -> None:
+    with pytest.raises(Unreadable, match="cannot be read"):
+        look(run=lambda command: (-31, ""), root=root)
 
 
 def test_the_named_interface_is_the_way_out(root: Path) -> None:

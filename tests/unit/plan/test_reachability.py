@@ -68,6 +68,16 @@ def test_names_are_kept_by_the_proxies_and_a_group_ddns_takes_them_over() -> Non
     assert places(home=proxy(), attic=host(ddns=[DUCK])) == {("attic", "", "exposure_ddns")}
 
 
+def test_a_name_is_not_kept_and_removed_at_once() -> None:
+    gone = {**DUCK, "name": "old", "state": "absent"}
+    assert places(home=proxy(ddns=[DUCK, gone])) == {("home", "ddns duckdns", "hosts")}
+    assert plan(home=proxy(ddns=[DUCK, {**gone, "hosts": ["other.duckdns.org"]}])).hosts["home"].ddns
+
+
+def test_a_lease_is_told_as_any_duration() -> None:
+    assert plan(home=proxy(router="auto", router_lease="2h")).hosts["home"].router_lease == 7200
+
+
 def test_no_name_has_two_keepers() -> None:
     two = [host(groups=("proxy",), found=LAN, ddns=[DUCK], router="none"), host(groups=("proxy",), found=LAN, ddns=[DUCK], router="none")]
     assert places(home=two[0], attic=two[1]) == {("attic", "ddns duckdns", "hosts")}
