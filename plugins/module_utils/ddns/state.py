@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +109,9 @@ class State:
         self.told = {key: int(code) for key, code in given["told"].items()}
         self.records = {key: checked(Record, entry) for key, entry in given["records"].items()}
         for key, entry in given["accounts"].items():
-            latches = {host: checked(Latch, latch) for host, latch in entry.pop("latches").items()}
-            calls = {host: times(values) for host, values in entry.pop("calls").items()}
-            self.accounts[key] = checked(AccountState, {**entry, "sent": times(entry["sent"])}, latches=latches, calls=calls)
+            latches = {host: checked(Latch, latch) for host, latch in entry.get("latches", {}).items()}
+            calls = {host: times(values) for host, values in entry.get("calls", {}).items()}
+            self.accounts[key] = checked(AccountState, entry, latches=latches, calls=calls, sent=times(entry.get("sent", [])))
 
     def heal(self) -> None:
         """Times that only another clock can have written are forgotten: a wait would never end, a quota would never be free."""
@@ -200,10 +200,13 @@ RIGHT: dict[str, type] = {"str": str, "float": float, "int": int, "bool": bool, 
 
 
 def checked(kind: Any, given: dict[str, Any], **fixed: Any) -> Any:
-    """A dataclass from what a file holds, whose fields are all there and of their types. Raises ValueError and KeyError."""
+    """A dataclass from what a file holds, whose fields are of their types. One that is not there has its default, since the release that wrote the file may
+    not have known it: what stops an account outlives an upgrade. Raises ValueError."""
+    if not isinstance(given, dict):
+        raise ValueError
     kept: dict[str, Any] = {}
     for each in fields(kind):
-        if each.name in fixed:
+        if each.name in fixed or (each.name not in given and each.default is not MISSING):
             continue
         value: Any = given[each.name]
         right: Any = RIGHT[str(each.type)]
