@@ -424,6 +424,47 @@ class TestAbsent:
         home.run(300)
         assert len(home.calls) == 1
 
+    def test_what_somebody_puts_there_later_stays_and_is_not_even_looked_at(self, home: Home) -> None:
+        home.settled().account["state"] = "absent"
+        home.run(300)
+        home.dns[HOST, IPV4] = OLD
+        home.asked_dns.clear()
+        reports = [home.run(HOUR, force=force) for force in (False, True) for _ in range(30)]
+        assert home.dns[HOST, IPV4] == OLD and len(home.calls) == 1 and not home.asked_dns
+        assert {report.exit_code for report in reports} == {0}
+
+    def test_another_name_beside_it_does_not_remove_it_again(self, home: Home) -> None:
+        home.settled().account["state"] = "absent"
+        home.run(300)
+        home.dns[HOST, IPV4] = home.dns["b.casa.example", IPV4] = OTHER
+        home.account["hosts"] = [HOST, "b.casa.example"]
+        home.run(300)
+        assert home.dns[HOST, IPV4] == OTHER and home.dns["b.casa.example", IPV4] == ""
+
+    def test_a_person_can_have_it_removed_again(self, home: Home) -> None:
+        home.settled().account["state"] = "absent"
+        home.run(300)
+        home.dns[HOST, IPV4] = OTHER
+        home.release()
+        home.run(300)
+        assert home.dns[HOST, IPV4] == ""
+
+    def test_a_removal_that_the_provider_did_not_carry_out_is_sent_again(self, home: Home) -> None:
+        home.settled().account["state"], home.frozen = "absent", True
+        assert home.run(300).exit_code == 13
+        home.frozen = False
+        home.run(HOUR)
+        home.run(HOUR)
+        assert home.dns == {(HOST, IPV4): "", (HOST, IPV6): ""} and len(home.calls) == 2
+
+    def test_what_replaced_it_before_it_was_seen_to_be_gone_stays(self, home: Home) -> None:
+        home.settled().account["state"], home.frozen = "absent", True
+        home.run(300)
+        home.dns.update({(HOST, IPV4): OTHER, (HOST, IPV6): ""})
+        reports = [home.run(HOUR) for _ in range(30)]
+        assert "somebody else" in entry(reports[0]).message and reports[-1].exit_code == 0
+        assert home.dns[HOST, IPV4] == OTHER and len(home.calls) == 1
+
     def test_it_needs_no_address(self, home: Home) -> None:
         home.settled().account["state"] = "absent"
         home.addresses.clear()
