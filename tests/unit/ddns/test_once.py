@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,13 @@ def test_a_name_that_leads_elsewhere_is_sent_and_one_that_is_right_is_not(home: 
 def test_a_check_shows_the_difference_and_sends_nothing(home: Home) -> None:
     report = once(home, check=True)
     assert report.diff() == {"before": f"{HOST} A {OLD}\n", "after": f"{HOST} A {NEW}\n"} and not home.calls
+
+
+def test_nobody_waits_for_the_name_servers_where_no_time_is_given_for_that(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    home.slow = 3600.0
+    assert once(home, confirm_within=0.0).changed and not slept
 
 
 def test_names_are_removed(home: Home) -> None:
