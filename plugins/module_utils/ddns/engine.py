@@ -200,6 +200,8 @@ def quiet(settings: Settings, entries: list[AccountSettings], state: State, dete
         return not present
     local = looked(detect, settings, True)
     for entry, host, family, at in present:
+        if at and at.gone:
+            return False
         if at and at.at and at.address != CLEAR:
             if at.address not in {value(settings, entry, host, family, address) for address in sighted(local.get(family))}:
                 return False

@@ -23,6 +23,8 @@ def goals(turn: Turn, settings: Settings, found: Mapping[str, Found]) -> dict[Qu
     for question, entry in turn.entries.items():
         host, family = question
         latch, place = turn.at.latches.get(host), found.get(family)
+        if turn.entry.when_gone == KEEP or not place or place.address or place.verdict != Verdict.NONE:
+            turn.there(question)
         if latch:
             entry.action, entry.message = LATCHED, latch_text(turn.entry, latch.said or latch.kind)
         elif turn.entry.state == ABSENT:
@@ -33,7 +35,11 @@ def goals(turn: Turn, settings: Settings, found: Mapping[str, Found]) -> dict[Qu
             wanted[question] = value(settings, turn.entry, host, family, place.address)
         elif place and place.verdict == Verdict.NONE:
             if turn.entry.when_gone != KEEP:
-                wanted[question] = CLEAR
+                # A home that starts again, or a router, has none for a while too.
+                if turn.outlasted(question):
+                    wanted[question] = CLEAR
+                else:
+                    entry.message = "The home has no such connection just now. Where that stays so for an hour, the record is removed."
             elif turn.record(question):
                 entry.message = "The home has no such connection, and the record stays as it is."
         else:

@@ -31,6 +31,7 @@ class Record:
     only the DNS did, '' since the account was changed. `changed` and `before`: when it last became another, and from what. `looked`: when the authoritative
     servers were last asked, `verified`: when they last showed it; `elsewhere`: what they showed instead after the last call; `differs`: whether they show
     something else now. `again`: how often it was sent again for that. `refresh`: when it is to be sent again, before the provider lets the name expire.
+    `gone`, `missed`: the first and the last of the looks in a row that found no such connection; kept only where the record is to go for that.
     """
 
     address: str = ""
@@ -44,6 +45,8 @@ class Record:
     differs: bool = False
     again: int = 0
     refresh: float = 0.0
+    gone: float = 0.0
+    missed: float = 0.0
 
 
 @dataclass
@@ -124,6 +127,8 @@ class State:
             account.calls = {host: given for host, given in kept.items() if given}
         for record in self.records.values():
             record.looked = record.looked if record.looked <= moment else 0.0
+            if max(record.gone, record.missed) > moment:
+                record.gone = record.missed = 0.0
             record.at, record.verified = min(record.at, moment), min(record.verified, moment)
 
     @contextlib.contextmanager

@@ -95,8 +95,43 @@ class TestDetectionThatFails:
         home.run(300)
         assert home.dns[HOST, IPV6] == OLD6
         home.account["when_gone"] = "clear"
+        for _ in range(12):
+            report = home.run(300)
+            assert home.dns[HOST, IPV6] == OLD6 and "for an hour" in entry(report, family=IPV6).message and report.exit_code == 0
         report = home.run(300)
         assert home.dns[HOST, IPV6] == "" and entry(report, family=IPV6).new == CLEAR
+        home.detections.clear()
+        assert home.run(300).exit_code == 0 and home.detections == [True]
+
+    @pytest.mark.parametrize("between", ["there", "uncertain", "off"])
+    def test_a_connection_that_is_late_now_and_then_is_not_gone(self, home: Home, between: str) -> None:
+        """As when a home starts again: its address comes some minutes after the timer."""
+        home.account["when_gone"] = "clear"
+        home.settled()
+        for _ in range(4):
+            home.addresses, home.verdicts = {IPV4: OLD}, {IPV6: Verdict.NONE}
+            home.run(600)
+            home.run(600)
+            if between == "there":
+                home.addresses, home.verdicts = {IPV4: OLD, IPV6: OLD6}, {}
+            elif between == "uncertain":
+                home.verdicts = {IPV6: Verdict.UNKNOWN}
+            else:
+                home.now += 2 * HOUR
+                continue
+            home.run(300)
+            home.now += 2 * HOUR
+        assert home.dns[HOST, IPV6] == OLD6 and not home.calls
+
+    def test_a_record_that_was_never_ours_goes_after_an_hour_too(self, home: Home) -> None:
+        home.account["when_gone"] = "clear"
+        home.addresses, home.verdicts = {IPV4: OLD}, {IPV6: Verdict.NONE}
+        home.dns[HOST, IPV6] = OLD6
+        for _ in range(12):
+            home.run(300)
+        assert home.dns[HOST, IPV6] == OLD6
+        home.run(300)
+        assert home.dns[HOST, IPV6] == ""
 
     def test_an_uncertain_loss_of_ipv6_clears_nothing(self, home: Home) -> None:
         home.account["when_gone"] = "clear"

@@ -26,7 +26,7 @@ def home(tmp_path: Path) -> Home:
 
 def test_everything_that_is_written_is_read_again(tmp_path: Path) -> None:
     state = State(tmp_path, lambda: START)
-    state.records["a"] = Record(OLD, START - 9, "good", START - 99, NEW, START - 8, START - 7, OTHER, True, 3, START + DAY)
+    state.records["a"] = Record(OLD, START - 9, "good", START - 99, NEW, START - 8, START - 7, OTHER, True, 3, START + DAY, START - 6, START - 5)
     state.accounts["b"] = AccountState(
         "d", {"": Latch("auth", "badauth", START), HOST: Latch()}, START + 5, True, 2, {HOST: [START - 1]}, [START - 1], "e", START
     )
