@@ -34,7 +34,7 @@ options:
         type: str
         default: ""
       description:
-        description: What the router shows, and by which a mapping is recognised as ours. Without it, C(homeserver.exposure) and this host's name.
+        description: What the router shows, and by which a mapping is recognised as ours. Without it, O(tag).
         type: str
         default: ""
   state:
@@ -67,7 +67,11 @@ options:
   state_directory:
     description: Where what was made is remembered, in C(router.json). By NAT-PMP nothing else tells.
     type: path
-    default: /var/lib/exposure-router
+    default: /var/lib/exposure/port_mapping
+  tag:
+    description: The description by which a mapping is recognised as ours. Without it, C(homeserver.exposure task) and this host's name.
+    type: str
+    default: ""
 seealso:
   - module: homeserver.exposure.public_address_info
 """
@@ -158,14 +162,15 @@ ARGUMENTS = {
     "protocols": {"type": "list", "elements": "str", "choices": ["upnp", "natpmp"], "default": ["upnp", "natpmp"]},
     "router": {"type": "str", "default": ""},
     "required": {"type": "bool", "default": True},
-    "state_directory": {"type": "path", "default": "/var/lib/exposure-router"},
+    "state_directory": {"type": "path", "default": "/var/lib/exposure/port_mapping"},
+    "tag": {"type": "str", "default": ""},
 }
 
 
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     given, folder, now = module.params, Path(module.params["state_directory"]), time.time()
-    seen, tag = look(families=("ipv4",)), f"{TAG} {platform.node().partition('.')[0]}"[:60]
+    seen, tag = look(families=("ipv4",)), given["tag"] or f"{TAG} task {platform.node().partition('.')[0]}"[:60]
     listed = tuple(
         Mapping(one["external_port"], one["protocol"], one["address"] or source_for(seen), one["port"] or one["external_port"], one["description"] or tag)
         for one in given["mappings"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from plugins.module_utils.address.interface import Look, Own, Way
+from plugins.module_utils.command.router import wish_of
 from plugins.module_utils.router.diff import diff
 from plugins.module_utils.router.instruction import instruction
 from plugins.module_utils.router.keep import FINE, PERSON, TROUBLE, Report, Wish, keep
@@ -229,6 +231,30 @@ def test_the_memory_is_for_its_owner_alone(tmp_path: Path) -> None:
     write(tmp_path / "new", run(Fake()).state(NOW))
     assert (tmp_path / "new/router.json").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["router.json"]
+
+
+def test_what_root_writes_belongs_to_the_folder_s_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.fchown", lambda file, user, group: given.append((user, group)))
+    write(tmp_path, {})
+    assert given == [(tmp_path.stat().st_uid, tmp_path.stat().st_gid)]
+
+
+def test_a_link_in_the_folder_leads_the_memory_nowhere_else(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("kept")
+    (tmp_path / f".router.json.{os.getpid()}").symlink_to(other)
+    write(tmp_path, {})
+    assert other.read_text() == "kept" and (tmp_path / "router.json").read_text() == "{}\n"
+
+
+def test_the_timer_leaves_what_a_task_of_the_owner_mapped() -> None:
+    given = {"mappings": [{"external_port": 443, "protocol": "tcp", "address": HERE, "port": 443, "description": TAG}]}
+    vpn = Mapping(51820, "udp", HERE, 51820, "homeserver.exposure task home")
+    router = Fake().has(HTTPS, vpn)
+    assert "udp/51820" not in {one.mapping.key for one in keep(wish_of(given), at_home(), (), NOW, backends=lambda *words: router).settled}
+    assert "udp/51820" in router.table
 
 
 def test_the_difference_shows_each_port_before_and_after() -> None:
