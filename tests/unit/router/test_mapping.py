@@ -257,6 +257,30 @@ def test_the_timer_leaves_what_a_task_of_the_owner_mapped() -> None:
     assert "udp/51820" in router.table
 
 
+def test_where_a_person_types_the_rules_what_was_made_before_goes() -> None:
+    router, forever = Fake().has(HTTPS, left=0), Remembered(HTTPS, NOW - 99999)
+    manual = Wish((HTTPS,), tag=TAG, protocols=())
+    report = run(router, wish=manual, known=(forever,))
+    assert [one.kept for one in report.settled] == [Kept.REMOVED] and not router.table and not report.remembered
+    assert report.protocol == "" and report.instruction and report.exit_code == FINE
+    assert run(Fake(broken="x"), Fake(broken="y"), wish=manual, known=(forever,)).remembered == (forever,)
+    assert keep(manual, at_home(), (), NOW, backends=no_router).exit_code == FINE
+    assert keep(manual, at_home(), (Remembered(HTTPS, NOW - 9000, 7200),), NOW, backends=no_router).exit_code == FINE
+
+
+def no_router(*words: str) -> Fake:
+    raise AssertionError("The router is asked, though nothing can be left in it.")
+
+
+@pytest.mark.proves("R07")
+@pytest.mark.parametrize("way", [True, False], ids=["with a default route", "whose default route went with the old address"])
+def test_a_lease_that_moved_is_told_first_also_where_the_router_is_silent(way: bool) -> None:
+    seen = at_home("192.168.1.23") if way else Look((Own("10.8.0.2", 24, "wg0"), Own("192.168.1.23", 24, "eth0")))
+    report = run(Fake(broken="No UPnP."), Fake(broken="No NAT-PMP."), seen=seen)
+    assert report.exit_code == PERSON and "leads to 192.168.1.10, but this server has 192.168.1.23 now" in report.sentences()[0]
+    assert ("no default route" in report.trouble) is not way
+
+
 def test_the_difference_shows_each_port_before_and_after() -> None:
     router = Fake().has(replace(HTTPS, address="192.168.1.99"), HTTP)
     shown = diff(run(router))
