@@ -281,6 +281,15 @@ def test_a_lease_that_moved_is_told_first_also_where_the_router_is_silent(way: b
     assert ("no default route" in report.trouble) is not way
 
 
+@pytest.mark.parametrize(("lease", "most"), [(30 * 86400, 604800), (86400, 3600)], ids=["more than a week", "a router that grants an hour"])
+def test_a_router_that_grants_less_than_is_wished_is_not_written_to_at_every_run(lease: int, most: int) -> None:
+    router, known = Fake(most=most), list[Remembered]()
+    for later in range(0, 3600, 300):
+        known = [one.remembered for one in settle([HTTPS], router, lease, False, known, NOW + later, TAG)]
+        router.ages(300)
+    assert len(router.calls) == (1 if most > 3600 else 2)
+
+
 def test_the_difference_shows_each_port_before_and_after() -> None:
     router = Fake().has(replace(HTTPS, address="192.168.1.99"), HTTP)
     shown = diff(run(router))
