@@ -10,7 +10,7 @@ from ..address.model import Found, Verdict
 from .confirm import Question, Resolver, Seen
 from .decide import Step, decide, due, removed, shows, taken, text_of
 from .engine import DIFFERED, latch_text, value
-from .model import CLEAR, FAMILIES, LeftOut
+from .model import CLEAR, FAMILIES, RECORD, LeftOut
 from .report import LATCHED, UNCHANGED
 from .settings import ABSENT, KEEP, Settings
 from .transport import Unreachable
@@ -19,7 +19,7 @@ from .turn import Turn
 
 def goals(turn: Turn, settings: Settings, found: Mapping[str, Found]) -> dict[Question, str]:
     """What each name should have; names that are left alone are told of and are not in it."""
-    wanted = {}
+    wanted, lacking = {}, dict[str, str]()
     for question, entry in turn.entries.items():
         host, family = question
         latch, place = turn.at.latches.get(host), found.get(family)
@@ -45,6 +45,9 @@ def goals(turn: Turn, settings: Settings, found: Mapping[str, Found]) -> dict[Qu
         else:
             entry.no_address = True
             entry.message = " ".join(["No address on which the sources agree, so the record stays as it is.", *told(place)])
+            lacking[family] = f"{RECORD[family]}: {entry.message}"
+    if lacking:
+        turn.at.error, turn.at.error_at = " ".join(lacking.values()), turn.now()
     return wanted
 
 

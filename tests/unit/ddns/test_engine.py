@@ -73,6 +73,13 @@ class TestDetectionThatFails:
         assert not home.calls and home.dns == {(HOST, IPV4): OLD, (HOST, IPV6): OLD6}
         assert report.exit_code == 10 and "The sources say nothing." in entry(report).message
 
+    def test_is_the_last_error_that_a_person_is_shown(self, home: Home) -> None:
+        home.settled().addresses, home.verdicts = {}, {IPV4: Verdict.CGNAT, IPV6: Verdict.UNKNOWN}
+        assert home.run(300).exit_code == 10
+        (account,) = home.state().accounts.values()
+        assert account.error_at == home.now and not account.next_try
+        assert all(words in account.error for words in ("A: No address", "(cgnat)", "AAAA: No address", "The sources say nothing."))
+
     def test_of_one_family_does_not_hold_up_the_other(self, home: Home) -> None:
         home.settled().addresses = {IPV4: NEW}
         report = home.run(300)
