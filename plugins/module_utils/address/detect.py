@@ -189,16 +189,15 @@ def commanded(family: str, settings: Settings) -> Sighting:
         return Sighting("command", kind, family, trouble="No command is set.")
     try:
         nobody = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-        user, group, groups = (nobody.pw_uid, nobody.pw_gid, []) if nobody else (None, None, None)
         done = subprocess.run(
             list(settings.command),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=settings.timeout,
             check=False,
-            user=user,
-            group=group,
-            extra_groups=groups,
+            user=nobody.pw_uid if nobody else None,
+            group=nobody.pw_gid if nobody else None,
+            extra_groups=[] if nobody else None,
         )
     except KeyError:
         return Sighting("command", kind, family, trouble="The command is not run as root, and this machine has no user nobody.")
