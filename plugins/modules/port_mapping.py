@@ -34,7 +34,7 @@ options:
         type: str
         default: ""
       description:
-        description: What the router shows, and by which a mapping is recognised as ours. Without it, C(homeserver.exposure) and this host's name.
+        description: What the router shows, and by which a mapping is recognised as ours. Without it, O(tag).
         type: str
         default: ""
   state:
@@ -67,7 +67,11 @@ options:
   state_directory:
     description: Where what was made is remembered, in C(router.json). By NAT-PMP nothing else tells.
     type: path
-    default: /var/lib/exposure-router
+    default: /var/lib/exposure/port_mapping
+  tag:
+    description: The description by which a mapping is recognised as ours. Without it, C(homeserver.exposure task) and this host's name.
+    type: str
+    default: ""
 seealso:
   - module: homeserver.exposure.public_address_info
 """
@@ -122,6 +126,11 @@ instruction:
   description: What a person types into the router. Empty where nothing is left to do by hand.
   type: str
   returned: always
+left:
+  description: The mappings of ours that the router has after this, as far as is known, each as a person reads it.
+  type: list
+  elements: str
+  returned: always
 missing:
   description: Packages that would let more routers be spoken to.
   type: list
@@ -135,7 +144,7 @@ import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homeserver.exposure.plugins.module_utils.address.interface import look
+from ansible_collections.homeserver.exposure.plugins.module_utils.address.interface import Unreadable, look
 from ansible_collections.homeserver.exposure.plugins.module_utils.address.router_source import source_for
 from ansible_collections.homeserver.exposure.plugins.module_utils.router.diff import diff
 from ansible_collections.homeserver.exposure.plugins.module_utils.router.keep import Wish, keep
@@ -158,14 +167,23 @@ ARGUMENTS = {
     "protocols": {"type": "list", "elements": "str", "choices": ["upnp", "natpmp"], "default": ["upnp", "natpmp"]},
     "router": {"type": "str", "default": ""},
     "required": {"type": "bool", "default": True},
-    "state_directory": {"type": "path", "default": "/var/lib/exposure-router"},
+    "state_directory": {"type": "path", "default": "/var/lib/exposure/port_mapping"},
+    "tag": {"type": "str", "default": ""},
 }
 
 
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     given, folder, now = module.params, Path(module.params["state_directory"]), time.time()
-    seen, tag = look(families=("ipv4",)), f"{TAG} {platform.node().partition('.')[0]}"[:60]
+    try:
+        seen = look(families=("ipv4",))
+    except Unreadable as error:
+        nothing = {"protocol": "", "external_address": "", "mappings": [], "instruction": "", "missing": []}
+        nothing["left"] = [str(one.mapping) for one in remembered(read(folder))]
+        if given["required"]:
+            module.fail_json(msg=str(error), trouble=str(error), **nothing)
+        module.exit_json(changed=False, trouble=str(error), **nothing)
+    tag = given["tag"] or f"{TAG} task {platform.node().partition('.')[0]}"[:60]
     listed = tuple(
         Mapping(one["external_port"], one["protocol"], one["address"] or source_for(seen), one["port"] or one["external_port"], one["description"] or tag)
         for one in given["mappings"]
@@ -194,6 +212,7 @@ def main() -> None:
         "mappings": [{**plain(one.mapping), "outcome": str(one.kept), "message": one.message, "was": one.was} for one in report.settled],
         "trouble": report.trouble,
         "instruction": report.instruction,
+        "left": [str(one.mapping) for one in report.remembered],
         "missing": [PACKAGE] if "upnp" in given["protocols"] and not importlib.util.find_spec("miniupnpc") else [],
         "diff": diff(report),
     }

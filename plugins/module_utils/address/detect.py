@@ -179,14 +179,28 @@ def spoken(name: str, kind: SourceKind, family: str, text: str) -> Sighting:
 
 
 def commanded(family: str, settings: Settings) -> Sighting:
-    """The one line of the command's output that is an address of the family."""
+    """The one line of the command's output that is an address of the family. It has no right of root: root runs it as nobody."""
+    import os
+    import pwd
     import subprocess
 
     kind = SourceKind.COMMAND
     if not settings.command:
         return Sighting("command", kind, family, trouble="No command is set.")
     try:
-        done = subprocess.run(list(settings.command), stdin=subprocess.DEVNULL, capture_output=True, timeout=settings.timeout, check=False)
+        nobody = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        done = subprocess.run(
+            list(settings.command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=settings.timeout,
+            check=False,
+            user=nobody.pw_uid if nobody else None,
+            group=nobody.pw_gid if nobody else None,
+            extra_groups=[] if nobody else None,
+        )
+    except KeyError:
+        return Sighting("command", kind, family, trouble="The command is not run as root, and this machine has no user nobody.")
     except subprocess.TimeoutExpired:
         return Sighting("command", kind, family, trouble=f"The command did not end within {settings.timeout:g} s.")
     except OSError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import select
 import signal
 import socket
@@ -27,6 +28,9 @@ GLOBAL_SCOPE = 0
 
 CALM = 2.0
 """Seconds without a further change before the file is touched: a new connection brings several addresses, one after the other."""
+AGAIN = 75.0
+"""Seconds after which the file is touched once more: a path unit does not see what comes while its service runs, which is up to a minute long."""
+SETTINGS = Path("/etc/exposure/ddns/current/settings.json")
 ANNOUNCEMENTS = ("224.0.0.1", 5350)
 SEARCH_AGAIN = 600.0
 """Seconds after which a router that answered nothing is looked for by UPnP once more."""
@@ -52,10 +56,11 @@ def watch(path: Path, every: float, ask_router: Callable[[], str], rounds: int =
     events, announcements = netlink(), announced()
     own, router = addresses(), ask_router()
     asked = time.monotonic()
-    next_ask, changed_at = asked + every, 0.0
+    next_ask, changed_at, again_at = asked + every, 0.0, 0.0
     while rounds:
         rounds -= 1
         until = min(next_ask, changed_at + CALM) if changed_at else next_ask
+        until = min(until, again_at) if again_at else until
         ready, _, _ = select.select([one for one in (events, announcements) if one], [], [], max(0.0, until - time.monotonic()))
         if announcements in ready:
             drain(announcements)
@@ -75,7 +80,10 @@ def watch(path: Path, every: float, ask_router: Callable[[], str], rounds: int =
             next_ask = asked + every
         if changed_at and time.monotonic() >= changed_at + CALM:
             touch(path)
-            changed_at = 0.0
+            changed_at, again_at = 0.0, time.monotonic() + AGAIN
+        elif again_at and time.monotonic() >= again_at:
+            touch(path)
+            again_at = 0.0
 
 
 def touch(path: Path) -> None:
@@ -170,6 +178,13 @@ def gateway() -> str:
     return min(routes)[1] if routes else ""
 
 
+def configured() -> str:
+    """The router that the owner named for the names, '' for none. Read each time, as the unit goes on while the settings change."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return str(json.loads(SETTINGS.read_text()).get("address", {}).get("router") or "")
+    return ""
+
+
 class Router:
     """Asks for the router's address by NAT-PMP, and where that stays without an answer by UPnP."""
 
@@ -182,7 +197,7 @@ class Router:
     def address(self) -> str:
         from ..router.model import Backend, RouterTrouble
 
-        place = self.given or gateway()
+        place = self.given or configured() or gateway()
         if not place:
             return ""
         if self.natpmp_silent < 3 or self.upnp is None:

@@ -16,7 +16,7 @@ from ..ddns.engine import account_key, names_of, record_key
 from ..ddns.model import RECORD
 from ..ddns.settings import FOLDER, AccountSettings, SettingsWrong, read_settings
 from ..ddns.state import NAME, State
-from ..router.memory import read
+from ..router.memory import FILE, read
 from .ddns import places, state_folder
 from .router import STATE
 
@@ -31,20 +31,38 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """0, or 3 where there is nothing that could be told."""
     folder = state_folder(given.state)
+    accounts: list[dict[str, Any]] = []
+    looked = 0.0
     try:
-        settings = read_settings(given.settings or FOLDER / "settings.json")
-        state = State(folder)
-        looked = (folder / NAME).stat().st_mtime if (folder / NAME).exists() else 0.0
+        # Not `exists`, to which a folder that only root may enter is none.
+        rules = read(given.router_state) if found(given.router_state / FILE) else {}
+        names = given.settings is not None or found(FOLDER / "settings.json")
+        if names:
+            settings = read_settings(given.settings or FOLDER / "settings.json")
+            state = State(folder)
+            looked = (folder / NAME).stat().st_mtime if found(folder / NAME) else 0.0
+            accounts = [told(entry, state, time.time()) for entry in settings.accounts]
     except (SettingsWrong, OSError) as wrong:
         print(f"{wrong}" if isinstance(wrong, SettingsWrong) else f"This cannot be read: {wrong}. Run it as root.", file=sys.stderr)
         return 3
-    rules = read(given.router_state)
-    accounts = [told(entry, state, time.time()) for entry in settings.accounts]
+    if not names and not rules:
+        print("Neither names nor the router are kept here: exposure_ddns or exposure_router in the inventory and the playbook make it so.", file=sys.stderr)
+        return 3
     if given.json:
         print(json.dumps({"looked": looked, "accounts": accounts, "router": rules}, indent=1))
     else:
-        print("\n".join([f"Last look at the addresses: {moment(looked)}", *(line for account in accounts for line in lines(account)), *router_lines(rules)]))
+        head = [f"Last look at the addresses: {moment(looked)}"] if names else ["No names are kept here."]
+        print("\n".join([*head, *(line for account in accounts for line in lines(account)), *router_lines(rules)]))
     return 0
+
+
+def found(path: Path) -> bool:
+    """Whether a file is there. Raises PermissionError where that is not for everybody to know."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def told(entry: AccountSettings, state: State, now: float) -> dict[str, Any]:
@@ -81,19 +99,19 @@ def told(entry: AccountSettings, state: State, now: float) -> dict[str, Any]:
 
 
 def lines(account: dict[str, Any]) -> list[str]:
-    found = ["", f"{account['account']} ({account['provider']})"]
+    shown = ["", f"{account['account']} ({account['provider']})"]
     for name in account["names"]:
         place = name["address"] or ("none" if name["published"] else "not published yet")
-        found.append(f"  {name['host']}  {RECORD[name['family']]:4}  {place}{state_of(name)}")
+        shown.append(f"  {name['host']}  {RECORD[name['family']]:4}  {place}{state_of(name)}")
         if name["stopped"]:
-            found.append(f"    stopped since {moment(name['stopped_since'])}: {name['stopped']}")
+            shown.append(f"    stopped since {moment(name['stopped_since'])}: {name['stopped']}")
     if account["error"]:
-        found.append(f"  last error, {moment(account['error_at'])}: {account['error']}")
+        shown.append(f"  last error, {moment(account['error_at'])}: {account['error']}")
     if account["next_try"]:
-        found.append(f"  next try: {moment(account['next_try'])}")
+        shown.append(f"  next try: {moment(account['next_try'])}")
     if account["stopped"]:
-        found.append(f"  When it is put right, go on with: exposure ddns --reset {account['account']}")
-    return found
+        shown.append(f"  When it is put right, go on with: exposure ddns --reset {account['account']}")
+    return shown
 
 
 def router_lines(rules: dict[str, Any]) -> list[str]:
@@ -102,13 +120,13 @@ def router_lines(rules: dict[str, Any]) -> list[str]:
         return []
     by = f" by {rules['protocol'].upper()}" if rules["protocol"] else ""
     at = f", whose address outside is {rules['external_address']}" if rules["external_address"] else ""
-    found = ["", f"Router {rules['router']}{by}{at}"]
+    shown = ["", f"Router {rules['router']}{by}{at}"]
     for rule in rules["mappings"]:
         ends = f", until {moment(rule['ends'])}" if rule["ends"] else ""
-        found.append(f"  {rule['external_port']}/{rule['protocol']} to {rule['address']}:{rule['port']}  {rule['outcome']}{ends}")
-        found += [f"    {rule['message']}"] if rule["message"] else []
-    found += [f"  {rules['trouble']}"] if rules["trouble"] else []
-    return found + [f"  {lease['message']}" for lease in rules["lan"] if lease["message"]]
+        shown.append(f"  {rule['external_port']}/{rule['protocol']} to {rule['address']}:{rule['port']}  {rule['outcome']}{ends}")
+        shown += [f"    {rule['message']}"] if rule["message"] else []
+    shown += [f"  {rules['trouble']}"] if rules["trouble"] else []
+    return shown + [f"  {lease['message']}" for lease in rules["lan"] if lease["message"]]
 
 
 def state_of(name: dict[str, Any]) -> str:

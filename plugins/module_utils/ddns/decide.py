@@ -60,6 +60,16 @@ def elsewhere(record: Record, seen: Set[str], moment: float, verify_every: float
     return Decision(Step.SEND, f"The name servers say {shown or 'none'}.")
 
 
+def removed(record: Record | None) -> bool:
+    """Whether a record that was to go is gone. What stands there later, somebody else put there."""
+    return bool(record and record.at and record.address == CLEAR and record.kind and record.verified)
+
+
+def taken(record: Record, seen: Set[str]) -> bool:
+    """Whether the servers show something after a removal that was not there before it."""
+    return record.address == CLEAR and bool(record.kind and seen) and not (record.before and shows(seen, record.before))
+
+
 def due(record: Record, moment: float, verify_every: float) -> bool:
     """Whether the authoritative servers are to be asked about a name that was published."""
     fresh = not record.verified and moment - record.at < HOUR

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..address.interface import Unreadable
 from ..address.model import Found, SourceKind, Verdict
-from .decide import due
+from .decide import due, removed
 from .model import CLEAR, IPV6, Account
 from .report import FINE, LATCHED, WAITING, Entry, Report
 from .settings import ABSENT, KEEP, AccountSettings, Secrets, Settings, SettingsWrong
@@ -105,15 +105,16 @@ def meet(entries: Iterable[AccountSettings], accounts: Mapping[str, Account], st
             if at.digest:
                 at.latches, at.failures, at.error = {}, 0, ""
                 at.next_try = at.next_try if at.asked else 0.0
-                doubt(state, entry)
+                doubt(state, entry, again=False)
             at.digest = digest
 
 
-def doubt(state: State, entry: AccountSettings) -> None:
+def doubt(state: State, entry: AccountSettings, again: bool = True) -> None:
+    """Believe nothing of an account's names. Unless `again`, a name that was removed counts as removed all the same."""
     for host in entry.hosts:
         for family in entry.families:
             record = state.records.get(record_key(entry, host, family))
-            if record:
+            if record and (again or entry.state != ABSENT or not removed(record)):
                 record.kind, record.looked, record.verified, record.again = "", 0.0, 0.0, 0
 
 
@@ -187,6 +188,8 @@ def quiet(settings: Settings, entries: list[AccountSettings], state: State, dete
         if host not in state.accounts[account_key(entry)].latches and looked_for(settings, entry, family)
     ]
     for entry, _, _, at in named:
+        if entry.state == ABSENT and removed(at):
+            continue
         if not (at and at.at):
             if entry.state == ABSENT:
                 return False
@@ -197,6 +200,8 @@ def quiet(settings: Settings, entries: list[AccountSettings], state: State, dete
         return not present
     local = looked(detect, settings, True)
     for entry, host, family, at in present:
+        if at and at.gone:
+            return False
         if at and at.at and at.address != CLEAR:
             if at.address not in {value(settings, entry, host, family, address) for address in sighted(local.get(family))}:
                 return False

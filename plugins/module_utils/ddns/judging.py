@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 
 from ..address.model import Found, Verdict
 from .confirm import Question, Resolver, Seen
-from .decide import Step, decide, due, shows, text_of
+from .decide import Step, decide, due, removed, shows, taken, text_of
 from .engine import DIFFERED, latch_text, value
-from .model import CLEAR, FAMILIES, LeftOut
+from .model import CLEAR, FAMILIES, RECORD, LeftOut
 from .report import LATCHED, UNCHANGED
 from .settings import ABSENT, KEEP, Settings
 from .transport import Unreachable
@@ -19,10 +19,12 @@ from .turn import Turn
 
 def goals(turn: Turn, settings: Settings, found: Mapping[str, Found]) -> dict[Question, str]:
     """What each name should have; names that are left alone are told of and are not in it."""
-    wanted = {}
+    wanted, lacking = {}, dict[str, str]()
     for question, entry in turn.entries.items():
         host, family = question
         latch, place = turn.at.latches.get(host), found.get(family)
+        if turn.entry.when_gone == KEEP or not place or place.address or place.verdict != Verdict.NONE:
+            turn.there(question)
         if latch:
             entry.action, entry.message = LATCHED, latch_text(turn.entry, latch.said or latch.kind)
         elif turn.entry.state == ABSENT:
@@ -33,12 +35,19 @@ def goals(turn: Turn, settings: Settings, found: Mapping[str, Found]) -> dict[Qu
             wanted[question] = value(settings, turn.entry, host, family, place.address)
         elif place and place.verdict == Verdict.NONE:
             if turn.entry.when_gone != KEEP:
-                wanted[question] = CLEAR
+                # A home that starts again, or a router, has none for a while too.
+                if turn.outlasted(question):
+                    wanted[question] = CLEAR
+                else:
+                    entry.message = "The home has no such connection just now. Where that stays so for an hour, the record is removed."
             elif turn.record(question):
                 entry.message = "The home has no such connection, and the record stays as it is."
         else:
             entry.no_address = True
             entry.message = " ".join(["No address on which the sources agree, so the record stays as it is.", *told(place)])
+            lacking[family] = f"{RECORD[family]}: {entry.message}"
+    if lacking:
+        turn.at.error, turn.at.error_at = " ".join(lacking.values()), turn.now()
     return wanted
 
 
@@ -60,6 +69,8 @@ def look(turn: Turn, wanted: Mapping[Question, str], resolver: Resolver, verify_
     asked = set()
     for question, wish in wanted.items():
         known = turn.record(question)
+        if turn.entry.state == ABSENT and removed(known):
+            continue
         if known is None or due(known, moment, verify_every) or turn.check:
             asked.add(question)
         elif known.address == wish and not turn.force:
@@ -95,6 +106,12 @@ def judge(turn: Turn, question: Question, wanted: str, verify_every: float) -> N
     entry, known, moment = turn.entries[question], turn.record(question), turn.now()
     seen = turn.seen.get(question, Seen(None)).addresses
     shown = None if seen is None else text_of(seen)
+    if turn.entry.state == ABSENT and known and known.address == CLEAR:
+        if seen and taken(known, seen):
+            known.verified, known.elsewhere, known.differs = moment, "", False
+            entry.message = f"It was removed. That its name servers say {shown} now is somebody else's doing, and stays."
+        if removed(known):
+            return
     step, entry.message = decide(wanted, known, seen, moment, verify_every)
     entry.old, entry.new = known.address if known else shown, wanted
     if step == Step.ADOPT:

@@ -82,7 +82,8 @@ class LeftOut(StrEnum):
 @dataclass(frozen=True)
 class Capabilities:
     """What a provider can do. `together`: both families in one call (False: one call for each). `most_hosts`: names in one call. `clear`: families that can
-    be removed; `clear_together`: only both at once. `interval`: seconds at least between two calls for one name; `daily`: calls in 24 hours, 0 unlimited.
+    be removed; `clear_together`: only both at once. `interval`: seconds at least between two calls for one name, or for what `Provider.scope` names in its
+    place; with `burst`, that many calls in as many intervals, however close together. `daily`: calls in 24 hours, 0 unlimited.
     `retry`: seconds after a server's trouble where the provider names a time. `keep_alive`: days after which a name that was not updated expires there, 0
     never. `prefix`: an IPv6 prefix alone can be set. `txt`: TXT records for ACME can be set. `proxied`: the DNS may show other addresses than were set, so
     only the API tells."""
@@ -98,6 +99,7 @@ class Capabilities:
     txt: bool = False
     proxied: bool = False
     interval: float = 0
+    burst: int = 1
     daily: int = 0
     retry: float = 0
     keep_alive: int = 0

@@ -42,7 +42,7 @@ def bring(
         "state": given["state"],
         "options": {name: as_text(text) for name, text in (given["options"] or {}).items()},
     }
-    general = {key: given[key] for key in ("contact", "nameservers", "confirm_within") if given[key]}
+    general = {key: given[key] for key in ("contact", "nameservers") if given[key]} | {"confirm_within": given["confirm_within"]}
     settings = settings_of({**general, "accounts": [account], "address": {**(given["address"] or {}), "families": families}}, "ddns_update")
     known = checked(addresses, settings.address)
     secrets = {NAME: {name: str(text) for name, text in (given["secrets"] or {}).items()}}

@@ -9,7 +9,7 @@ import ipaddress
 from .backoff import DAY, wait
 from .confirm import Question
 from .engine import latch_text
-from .model import DONE, FAMILIES, IPV6, LATCHING, Call, Kind, Outcome
+from .model import DONE, FAMILIES, IPV6, LATCHING, Call, Capabilities, Kind, Outcome
 from .plan_calls import calls
 from .report import FAILED, LATCHED, REFUSED, UNCHANGED, UPDATED, WAITING, Entry
 from .state import Latch
@@ -47,9 +47,10 @@ def limit(turn: Turn, call: Call) -> tuple[float, str]:
     moment, at, can = turn.now(), turn.at, turn.can
     if at.next_try > moment and (turn.stopped or at.asked or not turn.force):
         return at.next_try, at.error
-    last = max((times[-1] for name in counted(turn, call) if (times := at.calls.get(name))), default=0.0)
-    if can.interval and last and last + can.interval > moment:
-        return last + can.interval, f"This provider takes a name once in {can.interval:.0f} s."
+    free = max((free_at(at.calls.get(name, []), can) for name in counted(turn, call)), default=0.0)
+    if free > moment:
+        often = "one call" if can.burst == 1 else f"{can.burst} calls"
+        return free, f"This provider takes {often} in {can.interval * can.burst:.0f} s."
     if can.daily and len(at.sent) >= can.daily:
         why = f"This provider takes {can.daily} calls in 24 hours, and they are used up."
         until = at.sent[-can.daily] + DAY
@@ -59,9 +60,15 @@ def limit(turn: Turn, call: Call) -> tuple[float, str]:
     return 0.0, ""
 
 
+def free_at(times: list[float], can: Capabilities) -> float:
+    """From when on another call keeps to the provider's interval. 0 for always."""
+    return times[-can.burst] + can.interval * can.burst if can.interval and len(times) >= can.burst else 0.0
+
+
 def counted(turn: Turn, call: Call) -> list[str]:
-    """As what a call counts: its names, each family for itself where a provider takes no two in one call."""
-    return list(call.hosts) if turn.can.together else [f"{host} {family}" for host in call.hosts for family in told(call)]
+    """As what a call counts: its names or what they are counted by, each family for itself where a provider takes no two in one call."""
+    scopes = list(dict.fromkeys(turn.provider.scope(host) for host in call.hosts))
+    return scopes if turn.can.together else [f"{scope} {family}" for scope in scopes for family in told(call)]
 
 
 def told(call: Call) -> dict[str, str]:

@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Record:
     only the DNS did, '' since the account was changed. `changed` and `before`: when it last became another, and from what. `looked`: when the authoritative
     servers were last asked, `verified`: when they last showed it; `elsewhere`: what they showed instead after the last call; `differs`: whether they show
     something else now. `again`: how often it was sent again for that. `refresh`: when it is to be sent again, before the provider lets the name expire.
+    `gone`, `missed`: the first and the last of the looks in a row that found no such connection; kept only where the record is to go for that.
     """
 
     address: str = ""
@@ -44,6 +45,8 @@ class Record:
     differs: bool = False
     again: int = 0
     refresh: float = 0.0
+    gone: float = 0.0
+    missed: float = 0.0
 
 
 @dataclass
@@ -109,9 +112,9 @@ class State:
         self.told = {key: int(code) for key, code in given["told"].items()}
         self.records = {key: checked(Record, entry) for key, entry in given["records"].items()}
         for key, entry in given["accounts"].items():
-            latches = {host: checked(Latch, latch) for host, latch in entry.pop("latches").items()}
-            calls = {host: times(values) for host, values in entry.pop("calls").items()}
-            self.accounts[key] = checked(AccountState, {**entry, "sent": times(entry["sent"])}, latches=latches, calls=calls)
+            latches = {host: checked(Latch, latch) for host, latch in entry.get("latches", {}).items()}
+            calls = {host: times(values) for host, values in entry.get("calls", {}).items()}
+            self.accounts[key] = checked(AccountState, entry, latches=latches, calls=calls, sent=times(entry.get("sent", [])))
 
     def heal(self) -> None:
         """Times that only another clock can have written are forgotten: a wait would never end, a quota would never be free."""
@@ -124,6 +127,8 @@ class State:
             account.calls = {host: given for host, given in kept.items() if given}
         for record in self.records.values():
             record.looked = record.looked if record.looked <= moment else 0.0
+            if max(record.gone, record.missed) > moment:
+                record.gone = record.missed = 0.0
             record.at, record.verified = min(record.at, moment), min(record.verified, moment)
 
     @contextlib.contextmanager
@@ -200,10 +205,13 @@ RIGHT: dict[str, type] = {"str": str, "float": float, "int": int, "bool": bool, 
 
 
 def checked(kind: Any, given: dict[str, Any], **fixed: Any) -> Any:
-    """A dataclass from what a file holds, whose fields are all there and of their types. Raises ValueError and KeyError."""
+    """A dataclass from what a file holds, whose fields are of their types. One that is not there has its default, since the release that wrote the file may
+    not have known it: what stops an account outlives an upgrade. Raises ValueError."""
+    if not isinstance(given, dict):
+        raise ValueError
     kept: dict[str, Any] = {}
     for each in fields(kind):
-        if each.name in fixed:
+        if each.name in fixed or (each.name not in given and each.default is not MISSING):
             continue
         value: Any = given[each.name]
         right: Any = RIGHT[str(each.type)]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .backoff import DAY
+from .backoff import DAY, HOUR
 from .confirm import Question, Seen
 from .decide import text_of
 from .engine import account_key, names_of, record_key
@@ -51,6 +51,22 @@ class Turn:
         record = self.state.records.get(record_key(self.entry, *question))
         return record if record and record.at else None
 
+    def outlasted(self, question: Question) -> bool:
+        """Note that the home has no such connection now. Whether it has had none for so long that this is no mere restart of something."""
+        moment, record = self.now(), self.state.records.setdefault(record_key(self.entry, *question), Record())
+        if record.at and record.address == CLEAR:
+            return True
+        if not record.gone or moment - record.missed > HOUR:
+            record.gone = moment
+        record.missed = moment
+        return moment - record.gone >= HOUR
+
+    def there(self, question: Question) -> None:
+        """Note that it is not certain any more that there is no such connection."""
+        record = self.state.records.get(record_key(self.entry, *question))
+        if record:
+            record.gone = record.missed = 0.0
+
     def known(self, host: str) -> dict[str, str]:
         """What a name has in each family, as far as that is known: what the provider was told, else what its servers show."""
         known = {}
@@ -74,6 +90,7 @@ class Turn:
             record.changed = moment if old != address else 0.0
             record.again = 0
         record.address, record.at, record.kind, record.differs = address, moment, kind, False
+        record.gone = record.missed = 0.0
         share = ADOPTED if kind == "seen" else UPDATED
         record.refresh = moment + self.can.keep_alive * DAY * share if self.can.keep_alive and address != CLEAR else 0.0
         # Where only the API tells, its answer to the call is the proof.

@@ -54,7 +54,7 @@ UNITS = {
 }
 """What roles write for systemd. Its digest tells them, without a task of its own, whether it is current."""
 PACKAGES = (
-    *("caddy", "nginx", "libnginx-mod-stream", "python3-certbot*", "certbot", "python3-venv", "mkcert"),
+    *("caddy", "nginx", "libnginx-mod-stream", "python3-certbot*", "certbot", "python3-venv", "python3-packaging", "mkcert"),
     *("python3-cryptography", "python3-dnspython", "python3-miniupnpc"),
 )
 """Packages that roles install, as dpkg-query takes them."""

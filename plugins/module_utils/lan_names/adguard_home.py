@@ -30,6 +30,7 @@ class AdGuardHome(Place):
     def __init__(self, top: Path = Path("/"), file: str = "/opt/AdGuardHome/AdGuardHome.yaml") -> None:
         super().__init__(top)
         self.file = top / file.lstrip("/")
+        self.mark = top / "run/exposure-adguard-held"
         self.note = top / "var/lib/exposure/lan_names/adguard_home.json"
 
     def present(self) -> bool:
@@ -50,12 +51,20 @@ class AdGuardHome(Place):
         return output.strip() or f"its check ended with {code}" if code else ""
 
     def hold(self, run: Run) -> str:
+        self.mark.parent.mkdir(parents=True, exist_ok=True)
+        self.mark.touch()
         code, output = run(["systemctl", "stop", self.unit])
         return output.strip() or f"systemctl ended with {code}" if code else ""
 
     def load(self, run: Run) -> str:
         code, output = run(["systemctl", "restart", self.unit])
-        return output.strip() or f"systemctl ended with {code}" if code else ""
+        if code:
+            return output.strip() or f"systemctl ended with {code}"
+        self.mark.unlink(missing_ok=True)
+        return ""
+
+    def held(self) -> bool:
+        return self.mark.exists()
 
     def advice(self) -> str:
         return "Look under Filters, DNS rewrites, for another address of the name, and whether rewrites are switched on."

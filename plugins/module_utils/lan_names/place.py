@@ -60,6 +60,10 @@ class Place(ABC):
         """What to look at where the server runs and does not give our answers."""
         return ""
 
+    def held(self) -> bool:
+        """Whether an earlier run stopped it and was cut short before it started it again."""
+        return False
+
     def running(self, run: Run) -> bool:
         return bool(self.unit) and run(["systemctl", "is-active", "--quiet", self.unit])[0] == 0
 

@@ -43,9 +43,17 @@ def settle(place: Place, wanted: Sequence[Record], run: Run, check: bool, listen
         outcome.changed.append(str(file.path))
         shown = {"before": before[file.path] or "", "after": file.content or ""}
         outcome.diff.append({"before_header": str(file.path), "after_header": str(file.path), **shown})
-    if not changes or check:
+    held = place.held()
+    if held and not changes:
+        outcome.changed.append(place.unit)
+    if check:
         return outcome
-    running = place.running(run)
+    if not changes:
+        problem = place.load(run) if held else ""
+        if problem:
+            raise Refused(f"{place.title} was stopped by a run that was cut short, and does not start again: {told(problem)}")
+        return outcome
+    running = place.running(run) or held
     old = [File(file.path, before[file.path], file.mode) for file in changes]
     complaint = place.complaint(run)
     if complaint:

@@ -190,7 +190,7 @@ def check_acme(name: str, found: list[Certificate], house: House) -> None:
     if host["proxy"] == "caddy" and (over_http := [certificate.name for certificate in asked if certificate.challenge == "http-01"]):
         cure = "challenge: dns-01 for it, its names as sites (Caddy orders those itself), or exposure_proxy: nginx"
         house.mistakes.add(name, "", "exposure_certificates", ", ".join(over_http), "with Caddy, certbot cannot answer over http", cure)
-    if host["acme"]["challenges"] == ["tls-alpn-01"]:
+    if host["acme"]["challenges"] == ["tls-alpn-01"] and any(certificate.challenge != "dns-01" for certificate in asked):
         cure = "[http-01], [dns-01], or exposure_proxy: caddy"
         house.mistakes.add(name, "", "exposure_acme.challenges", "tls-alpn-01", "certbot cannot answer this challenge", cure)
     if any(certificate.challenge == "dns-01" for certificate in asked) and not host["acme"]["dns"]:

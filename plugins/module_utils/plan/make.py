@@ -90,4 +90,7 @@ def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:
         for name in site["hosts"]:
             plan.probes.append(Probe(site["name"], name, route.proxy, proof["path"], proof["status"], proof["contains"], entry["websocket"], closed))
             plan.probes[-1].passthrough = site["tls"] == "passthrough"
+            stored = [one for one in plan.hosts[route.proxy].certificates if one.name == site["certificate"]]
+            covered = any(name.startswith("*.") for one in stored for name in one.hosts)
+            plan.probes[-1].wildcard = covered and house.hosts[route.proxy]["proxy"] == "caddy"
             plan.probes[-1].https_port, plan.probes[-1].http_port = (house.hosts[route.proxy]["ports"][scheme] for scheme in ("https", "http"))

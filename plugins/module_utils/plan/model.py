@@ -199,7 +199,7 @@ class HostPlan:
 @dataclass
 class Probe:
     """What must be true of one name, seen by a client: the page's status and text, its WebSocket, the ports it comes in by (`http_port` 0: not over
-    http), and the ports that must be closed."""
+    http), and the ports that must be closed. `wildcard`: Caddy shows its certificate for every name that the wildcard in it covers."""
 
     site: str
     host: str
@@ -212,6 +212,7 @@ class Probe:
     passthrough: bool = False
     https_port: int = 443
     http_port: int = 80
+    wildcard: bool = False
 
 
 @dataclass

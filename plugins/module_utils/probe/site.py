@@ -68,9 +68,10 @@ def at_address(site: Mapping[str, Any], host: str, address: str, view: View) -> 
     first = checked("reachable", lambda: reachable(address, view))
     if not first.ok:
         return [first]
+    stranger = f"{secrets.token_hex(6)}.{host if site.get('wildcard') else host.partition('.')[2]}".strip(".")
     checks = {
         "page": lambda: page(site, host, address, view),
-        "unknown name": lambda: refused(f"{secrets.token_hex(6)}.{host.partition('.')[2]}".strip("."), address, view),
+        "unknown name": lambda: refused(stranger, address, view),
         "no name": lambda: refused(None, address, view),
     }
     if view.http_port:

@@ -66,7 +66,7 @@ class Report:
 
     def sentences(self) -> list[str]:
         """What a person should know."""
-        return [text for text in (self.trouble, *(one.message for one in self.settled), *(one.message for one in self.lan if one.moved)) if text]
+        return [text for text in (*(one.message for one in self.lan if one.moved), self.trouble, *(one.message for one in self.settled)) if text]
 
     def state(self, now: float) -> dict[str, Any]:
         """As it is kept in router.json. `ends`: when a mapping ends unless it is renewed, seconds since 1970, 0 for never."""
@@ -112,12 +112,15 @@ def backend(protocol: str, router: str, source: str) -> Backend:
 def keep(wish: Wish, seen: Look, known: Sequence[Remembered], now: float, check: bool = False, backends: Backends = backend) -> Report:
     """One run. Never raises RouterTrouble: what is wrong is in the report."""
     router, source = wish.router or seen.gateway, source_for(seen)
+    known = [one for one in known if not one.lease or now < one.made + one.lease]
+    # Without a protocol a person types the rules: what an earlier run made goes, as it would be in their way or stay open for ever.
+    protocols = wish.protocols or (PROTOCOLS if known else ())
     lan = tuple(leases.judge(address, seen) for address in sorted({mapping.address for mapping in wish.mappings})) if wish.follow else ()
     moved = {one.wished: one.now for one in lan if one.moved and one.now}
-    wished = [replace(mapping, address=moved.get(mapping.address, mapping.address)) for mapping in wish.mappings]
+    wished = [replace(mapping, address=moved.get(mapping.address, mapping.address)) for mapping in wish.mappings if wish.protocols]
     by_hand = instruction(wish.mappings, seen.mac, router)
-    troubles = []
-    for protocol in wish.protocols:
+    troubles = [] if router or not protocols else ["This server has no default route now, so it is not known which machine is the router."]
+    for protocol in protocols:
         port = backends(protocol, router, source)
         try:
             done = settle(wished, port, wish.lease, check, known, now, wish.tag, wish.purge, wish.gone)
@@ -126,9 +129,10 @@ def keep(wish: Wish, seen: Look, known: Sequence[Remembered], now: float, check:
             continue
         bad = any(one.kept in BAD for one in done)
         address = address_of(port)
-        if not address and protocol == UPNP and NATPMP in wish.protocols:
+        if not address and protocol == UPNP and NATPMP in protocols:
             address = address_of(backends(NATPMP, router, source))  # miniupnpd tells some addresses by one protocol alone
-        return Report(protocol, router, address, tuple(done), lan, "", by_hand if bad else "", tuple(still_known(done, known, now)))
+        left = tuple(still_known(done, known, now))
+        return Report(protocol if wish.protocols else "", router, address, tuple(done), lan, "", by_hand if bad or not wish.protocols else "", left)
     return Report("", router, "", (), lan, " ".join(dict.fromkeys(troubles)), by_hand, tuple(known))
 
 

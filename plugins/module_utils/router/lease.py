@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
-from ..address.interface import Look
+from ..address.interface import Look, Own
 from ..address.model import IPV4
 
 
@@ -27,6 +28,8 @@ def judge(wished: str, seen: Look) -> Lease:
     owns = [own for own in seen.owns if ":" not in own.address]
     way = seen.way(IPV4)
     home = [own for own in owns if own.device == seen.device] or [own for own in owns if way and own.device == way.device]
+    # Without a way out, as where the default route went with the old address, the network of the rule is still known.
+    home = home or [own for own in owns if within(wished, own)]
     now = home[0] if home else None
     there = next((own for own in owns if own.address == wished), None)
     if there is None:
@@ -38,6 +41,13 @@ def judge(wished: str, seen: Look) -> Lease:
         return Lease(wished, now.address, True, now.dynamic, text)
     text = f"{wished} was lent to this server and may become another's. {reservation(wished, seen.mac)}" if there.dynamic else ""
     return Lease(wished, wished, False, there.dynamic, text)
+
+
+def within(address: str, own: Own) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(f"{own.address}/{own.length}", strict=False)
+    except ValueError:
+        return False
 
 
 def reservation(address: str, mac: str) -> str:

@@ -110,7 +110,9 @@ def by_table(mapping: Mapping, backend: Backend, entry: Entry | None, known: Rem
     if same:
         # A router that shows no life of a mapping that it made for a time only is not believed.
         left = entry.left or (known.made + known.lease - now if known and known.lease else 0)
-        fresh = (not entry.left and not (known and known.lease)) or left > (lease or WEEK) / 2
+        # A router may grant less than was asked: what it shows and what has passed since make the whole life.
+        granted = left + max(0.0, now - known.made) if known else WEEK
+        fresh = (not entry.left and not (known and known.lease)) or left > min(lease or WEEK, WEEK, granted) / 2
         if fresh:
             return Settled(mapping, Kept.KEPT, made=known.made if known else now, lease=known.lease if known else entry.left)
         return made(mapping, backend, Kept.RENEWED, lease, check, now)

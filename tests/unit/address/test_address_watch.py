@@ -186,3 +186,26 @@ def test_the_end_of_the_kernel_s_answer_and_rubbish_end_the_reading() -> None:
     assert not collected(struct.pack("=IHHII", 20, NLMSG_DONE, 2, 1, 0) + b"\0\0\0\0", set())
     assert not collected(b"\0" * 16, set())
     assert collected(b"", set())
+
+
+def test_a_change_is_told_twice_as_the_first_may_come_while_a_run_is_under_way(own_network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address_watch, "AGAIN", 0.6)
+    says = ["5.9.0.10"]
+    with watching(tmp_path / "changed", lambda: says[0], every=0.1):
+        says[0] = "5.9.0.20"
+        assert touched(tmp_path / "changed", 1)
+        (tmp_path / "changed").unlink()
+        assert touched(tmp_path / "changed", 2)
+        (tmp_path / "changed").unlink()
+        assert not touched(tmp_path / "changed", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "router"),
+    [('{"address": {"router": "192.168.1.2"}}', "192.168.1.2"), ('{"address": {}}', ""), ('{"address": null}', ""), ("[]", ""), ("{", ""), (None, "")],
+)
+def test_the_router_that_the_owner_named_is_asked(text: str | None, router: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address_watch, "SETTINGS", tmp_path / "settings.json")
+    if text is not None:
+        (tmp_path / "settings.json").write_text(text)
+    assert address_watch.configured() == router

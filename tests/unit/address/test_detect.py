@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -252,3 +253,19 @@ def test_the_internet_is_asked_from_the_address_that_is_to_be_published(family: 
 def test_nobody_outside_is_asked_by_a_family_that_leads_nowhere() -> None:
     said = Here().ask("https:ipify", IPV6, Settings(), Home().look(Settings()))
     assert said.trouble == "this server has no way to the internet by IPv6"
+
+
+@pytest.mark.parametrize(("user", "given"), [(0, True), (1000, False)])
+def test_root_runs_the_command_as_nobody(user: int, given: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def played(words: list[str], **more: object) -> subprocess.CompletedProcess[bytes]:
+        asked.update(more)
+        return subprocess.CompletedProcess(words, 0, b"5.9.0.10\n", b"")
+
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr("subprocess.run", played)
+    found = ipv4(Home(), command=("/usr/local/bin/address",), sources=("command",))
+    nobody = pwd.getpwnam("nobody")
+    assert found.address == "5.9.0.10"
+    assert (asked["user"], asked["group"], asked["extra_groups"]) == ((nobody.pw_uid, nobody.pw_gid, []) if given else (None, None, None))

@@ -174,6 +174,52 @@ def test_a_person_sees_what_is_stopped_and_goes_on_with_it(server: Server) -> No
     assert f"{HOST}  A     203.0.113.7  since" in shown and "stopped" not in shown
 
 
+ROUTER = {
+    "router": "192.168.1.1",
+    "protocol": "natpmp",
+    "external_address": "203.0.113.7",
+    "mappings": [
+        {"external_port": 443, "protocol": "tcp", "address": "192.168.1.10", "port": 443, "outcome": "kept", "ends": 0, "message": ""},
+    ],
+    "trouble": "",
+    "lan": [],
+}
+
+
+def status(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
+    """Without the settings of names."""
+    command = [PYTHON, "-I", str(server.program), "status", "--state", str(server.state), "--router-state", str(server.state), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.skipif(Path("/etc/exposure/ddns").exists(), reason="names are kept on this very machine")
+def test_status_tells_of_the_router_alone_where_no_names_are_kept(server: Server) -> None:
+    server.state.mkdir()
+    (server.state / "router.json").write_text(json.dumps(ROUTER))
+    done = status(server)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "No names are kept here." in done.stdout and "443/tcp to 192.168.1.10:443  kept" in done.stdout
+    assert json.loads(status(server, "--json").stdout) == {"looked": 0.0, "accounts": [], "router": ROUTER}
+
+
+@pytest.mark.skipif(Path("/etc/exposure/ddns").exists(), reason="names are kept on this very machine")
+def test_status_says_where_neither_names_nor_the_router_are_kept(server: Server) -> None:
+    done = status(server)
+    assert done.returncode == 3 and "Neither names nor the router are kept here" in done.stderr and not done.stdout
+
+
+def test_status_shows_the_router_beside_the_names(server: Server) -> None:
+    server.run("ddns")
+    (server.state / "router.json").write_text(json.dumps(ROUTER))
+    shown = server.run("status", "--router-state", str(server.state)).stdout
+    assert f"{HOST}  A     203.0.113.7" in shown and "443/tcp to 192.168.1.10:443" in shown
+
+
+def test_settings_that_were_named_and_are_not_there_are_not_passed_over(server: Server) -> None:
+    done = status(server, "--settings", "/no/such/file")
+    assert done.returncode == 3 and "/no/such/file" in done.stderr
+
+
 def test_status_is_there_for_programs(server: Server) -> None:
     server.run("ddns")
     (account,) = json.loads(server.run("status", "--json").stdout)["accounts"]

@@ -73,6 +73,13 @@ class TestDetectionThatFails:
         assert not home.calls and home.dns == {(HOST, IPV4): OLD, (HOST, IPV6): OLD6}
         assert report.exit_code == 10 and "The sources say nothing." in entry(report).message
 
+    def test_is_the_last_error_that_a_person_is_shown(self, home: Home) -> None:
+        home.settled().addresses, home.verdicts = {}, {IPV4: Verdict.CGNAT, IPV6: Verdict.UNKNOWN}
+        assert home.run(300).exit_code == 10
+        (account,) = home.state().accounts.values()
+        assert account.error_at == home.now and not account.next_try
+        assert all(words in account.error for words in ("A: No address", "(cgnat)", "AAAA: No address", "The sources say nothing."))
+
     def test_of_one_family_does_not_hold_up_the_other(self, home: Home) -> None:
         home.settled().addresses = {IPV4: NEW}
         report = home.run(300)
@@ -95,8 +102,43 @@ class TestDetectionThatFails:
         home.run(300)
         assert home.dns[HOST, IPV6] == OLD6
         home.account["when_gone"] = "clear"
+        for _ in range(12):
+            report = home.run(300)
+            assert home.dns[HOST, IPV6] == OLD6 and "for an hour" in entry(report, family=IPV6).message and report.exit_code == 0
         report = home.run(300)
         assert home.dns[HOST, IPV6] == "" and entry(report, family=IPV6).new == CLEAR
+        home.detections.clear()
+        assert home.run(300).exit_code == 0 and home.detections == [True]
+
+    @pytest.mark.parametrize("between", ["there", "uncertain", "off"])
+    def test_a_connection_that_is_late_now_and_then_is_not_gone(self, home: Home, between: str) -> None:
+        """As when a home starts again: its address comes some minutes after the timer."""
+        home.account["when_gone"] = "clear"
+        home.settled()
+        for _ in range(4):
+            home.addresses, home.verdicts = {IPV4: OLD}, {IPV6: Verdict.NONE}
+            home.run(600)
+            home.run(600)
+            if between == "there":
+                home.addresses, home.verdicts = {IPV4: OLD, IPV6: OLD6}, {}
+            elif between == "uncertain":
+                home.verdicts = {IPV6: Verdict.UNKNOWN}
+            else:
+                home.now += 2 * HOUR
+                continue
+            home.run(300)
+            home.now += 2 * HOUR
+        assert home.dns[HOST, IPV6] == OLD6 and not home.calls
+
+    def test_a_record_that_was_never_ours_goes_after_an_hour_too(self, home: Home) -> None:
+        home.account["when_gone"] = "clear"
+        home.addresses, home.verdicts = {IPV4: OLD}, {IPV6: Verdict.NONE}
+        home.dns[HOST, IPV6] = OLD6
+        for _ in range(12):
+            home.run(300)
+        assert home.dns[HOST, IPV6] == OLD6
+        home.run(300)
+        assert home.dns[HOST, IPV6] == ""
 
     def test_an_uncertain_loss_of_ipv6_clears_nothing(self, home: Home) -> None:
         home.account["when_gone"] = "clear"
@@ -423,6 +465,47 @@ class TestAbsent:
         assert home.dns == {(HOST, IPV4): "", (HOST, IPV6): ""} and report.diff()["after"] == ""
         home.run(300)
         assert len(home.calls) == 1
+
+    def test_what_somebody_puts_there_later_stays_and_is_not_even_looked_at(self, home: Home) -> None:
+        home.settled().account["state"] = "absent"
+        home.run(300)
+        home.dns[HOST, IPV4] = OLD
+        home.asked_dns.clear()
+        reports = [home.run(HOUR, force=force) for force in (False, True) for _ in range(30)]
+        assert home.dns[HOST, IPV4] == OLD and len(home.calls) == 1 and not home.asked_dns
+        assert {report.exit_code for report in reports} == {0}
+
+    def test_another_name_beside_it_does_not_remove_it_again(self, home: Home) -> None:
+        home.settled().account["state"] = "absent"
+        home.run(300)
+        home.dns[HOST, IPV4] = home.dns["b.casa.example", IPV4] = OTHER
+        home.account["hosts"] = [HOST, "b.casa.example"]
+        home.run(300)
+        assert home.dns[HOST, IPV4] == OTHER and home.dns["b.casa.example", IPV4] == ""
+
+    def test_a_person_can_have_it_removed_again(self, home: Home) -> None:
+        home.settled().account["state"] = "absent"
+        home.run(300)
+        home.dns[HOST, IPV4] = OTHER
+        home.release()
+        home.run(300)
+        assert home.dns[HOST, IPV4] == ""
+
+    def test_a_removal_that_the_provider_did_not_carry_out_is_sent_again(self, home: Home) -> None:
+        home.settled().account["state"], home.frozen = "absent", True
+        assert home.run(300).exit_code == 13
+        home.frozen = False
+        home.run(HOUR)
+        home.run(HOUR)
+        assert home.dns == {(HOST, IPV4): "", (HOST, IPV6): ""} and len(home.calls) == 2
+
+    def test_what_replaced_it_before_it_was_seen_to_be_gone_stays(self, home: Home) -> None:
+        home.settled().account["state"], home.frozen = "absent", True
+        home.run(300)
+        home.dns.update({(HOST, IPV4): OTHER, (HOST, IPV6): ""})
+        reports = [home.run(HOUR) for _ in range(30)]
+        assert "somebody else" in entry(reports[0]).message and reports[-1].exit_code == 0
+        assert home.dns[HOST, IPV4] == OTHER and len(home.calls) == 1
 
     def test_it_needs_no_address(self, home: Home) -> None:
         home.settled().account["state"] = "absent"

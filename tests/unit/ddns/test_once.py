@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from plugins.module_utils.ddns.engine import run
 from plugins.module_utils.ddns.model import IPV4, IPV6, Kind, Outcome
 from plugins.module_utils.ddns.once import bring, troubles
 from plugins.module_utils.ddns.report import Report
@@ -57,6 +59,12 @@ def test_a_name_that_leads_elsewhere_is_sent_and_one_that_is_right_is_not(home: 
 def test_a_check_shows_the_difference_and_sends_nothing(home: Home) -> None:
     report = once(home, check=True)
     assert report.diff() == {"before": f"{HOST} A {OLD}\n", "after": f"{HOST} A {NEW}\n"} and not home.calls
+
+
+def test_nobody_waits_for_the_name_servers_where_no_time_is_given_for_that(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plugins.module_utils.ddns.once.run", partial(run, sleep=home.sleep))
+    home.slow = 3600.0
+    assert once(home, confirm_within=0.0).changed and not home.slept
 
 
 def test_names_are_removed(home: Home) -> None:

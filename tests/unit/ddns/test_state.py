@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ def home(tmp_path: Path) -> Home:
 
 def test_everything_that_is_written_is_read_again(tmp_path: Path) -> None:
     state = State(tmp_path, lambda: START)
-    state.records["a"] = Record(OLD, START - 9, "good", START - 99, NEW, START - 8, START - 7, OTHER, True, 3, START + DAY)
+    state.records["a"] = Record(OLD, START - 9, "good", START - 99, NEW, START - 8, START - 7, OTHER, True, 3, START + DAY, START - 6, START - 5)
     state.accounts["b"] = AccountState(
         "d", {"": Latch("auth", "badauth", START), HOST: Latch()}, START + 5, True, 2, {HOST: [START - 1]}, [START - 1], "e", START
     )
@@ -66,7 +67,7 @@ DAMAGE: list[Any] = [
     b"[]",
     b"null",
     b'{"version": 2}',
-    b'{"version": 1, "salt": "x", "told": {}, "records": {"a": {}}, "accounts": {}}',
+    b'{"version": 1, "salt": "x", "told": {}, "records": {"a": []}, "accounts": {}}',
     b'{"version": 1, "salt": "x", "told": {}, "records": [], "accounts": {}}',
     b'{"version": 1, "salt": "x", "told": 3, "records": {}, "accounts": {}}',
     b'{"version": 1, "salt": "", "told": {}, "records": {}, "accounts": {}}',
@@ -107,6 +108,31 @@ def test_a_value_that_it_cannot_have_written_is_damage(home: Home, place: str, k
     path.write_text(json.dumps(content))
     assert home.run(300).exit_code == 0 and not home.calls
     assert any(".broken-" in path.name for path in home.folder.iterdir())
+
+
+@pytest.mark.parametrize(("place", "kind"), [("records", Record), ("accounts", AccountState)])
+def test_a_memory_of_an_older_release_is_read_and_what_it_did_not_know_has_its_default(home: Home, place: str, kind: type) -> None:
+    for name in [field.name for field in fields(kind)]:
+        home.settled()
+        path = home.folder / "state.json"
+        content = json.loads(path.read_text())
+        key, entry = next(iter(content[place].items()))
+        del entry[name]
+        path.write_text(json.dumps(content))
+        state = home.state()
+        assert not state.set_aside and len(state.records) == 2, name
+        assert getattr(getattr(state, place)[key], name) == getattr(kind(), name)
+
+
+def test_an_account_that_was_stopped_stays_so_after_an_upgrade(home: Home) -> None:
+    home.answers = [Outcome(Kind.ABUSE, "abuse")]
+    home.run()
+    path = home.folder / "state.json"
+    content = json.loads(path.read_text())
+    (account,) = content["accounts"].values()
+    del account["asked"], account["latches"][""]["since"]
+    path.write_text(json.dumps(content))
+    assert home.run(300).exit_code == 11 and len(home.calls) == 1
 
 
 def test_a_clock_that_was_put_back_stops_nothing_for_ever(home: Home) -> None:

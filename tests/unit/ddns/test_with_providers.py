@@ -101,6 +101,37 @@ def test_desec_keeps_the_family_that_did_not_change_and_its_429_is_obeyed(tmp_pa
     assert house.run(10 * MINUTE).changed
 
 
+def test_desec_is_called_twice_in_two_minutes_for_a_domain_and_not_more(tmp_path: Path) -> None:
+    hosts = ["home.dedyn.io", "nas.home.dedyn.io", "cam.home.dedyn.io"]
+    house = House(tmp_path, "desec", hosts[0])
+    house.account["hosts"], begun = hosts, house.now
+    house.account["suffixes"] = {hosts[1]: "::10", hosts[2]: "::11"}
+    house.answer_with = Response(200, {}, b"good")
+    report = house.run()
+    assert len(house.requests) == 2
+    waiting = [each for each in report.entries if each.action == "waiting"]
+    assert {each.host for each in waiting} == {hosts[2]} and {each.next_try for each in waiting} == {begun + 2 * MINUTE}
+    house.run(2 * MINUTE)
+    assert len(house.requests) == 3
+
+
+def test_strato_is_called_once_in_five_minutes_whatever_the_name(tmp_path: Path) -> None:
+    hosts = ["home.casa.example", "cloud.casa.example"]
+    house = House(tmp_path, "strato", hosts[0])
+    house.account.update(hosts=hosts, options={"username": "casa.example"})
+    begun = house.now
+    house.answer_with = Response(200, {}, b"good")
+    report = house.run()
+    assert len(house.requests) == 1 and entry(report, hosts[1]).action == "waiting"
+    house.dns = {(hosts[0], IPV4): OLD, (hosts[0], IPV6): OLD6}
+    house.now = begun + 4 * MINUTE
+    house.run()
+    assert len(house.requests) == 1
+    house.now = begun + 5 * MINUTE
+    house.run()
+    assert len(house.requests) == 2
+
+
 def test_an_agent_that_is_barred_is_no_success(tmp_path: Path) -> None:
     house = House(tmp_path, "dyndns2", "home.dyndns.org", **user())
     house.answer_with = Response(200, {}, b"good 127.0.0.1")

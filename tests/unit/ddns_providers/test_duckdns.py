@@ -41,6 +41,28 @@ def test_names_below_a_name_and_its_wildcard_are_that_name_and_go_once() -> None
     assert dialogue.pairs["domains"] == "casa,villa" and [outcome.kind for outcome in outcomes] == [Kind.GOOD] * 4
 
 
+GONE = {"ipv4": CLEAR, "ipv6": CLEAR}
+
+
+@pytest.mark.parametrize("host", [f"photos.{CASA}", f"*.{CASA}", f"A.b.{CASA.upper()}"])
+def test_the_removal_of_a_name_below_does_not_take_the_name_itself(host: str) -> None:
+    asked, dialogue = at("duckdns")
+    (outcome,) = asked.update(Call((host,), GONE))
+    assert outcome.kind == Kind.NOT_FOUND and CASA in outcome.said and not dialogue.asked
+
+
+def test_beside_a_name_below_another_name_is_removed_all_the_same() -> None:
+    asked, dialogue = at("duckdns", said("OK"))
+    outcomes = asked.update(Call((f"photos.{CASA}", "villa.duckdns.org"), GONE))
+    assert [outcome.kind for outcome in outcomes] == [Kind.NOT_FOUND, Kind.GOOD] and dialogue.pairs["domains"] == "villa"
+
+
+def test_a_name_goes_together_with_those_below_it() -> None:
+    asked, dialogue = at("duckdns", said("OK"))
+    outcomes = asked.update(Call((f"*.{CASA}", CASA), GONE))
+    assert [outcome.kind for outcome in outcomes] == [Kind.GOOD] * 2 and dialogue.pairs["domains"] == "casa"
+
+
 @pytest.mark.parametrize("host", ["casa.example", "duckdns.org", "*.duckdns.org", "casa", "casa.duckdns.org.example", "notduckdns.org", ".duckdns.org"])
 def test_a_name_of_somebody_else_is_not_sent(host: str) -> None:
     asked, dialogue = at("duckdns")

@@ -96,6 +96,24 @@ def test_a_token_is_for_one_record_at_the_server_of_its_family(values: dict[str,
     assert asked.update(Call((HOST, "b.casa.example"), values))[0].said.startswith("not sent")
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (f"Updated {HOST} from 198.51.100.1 to {V4}", Kind.GOOD),
+        (f"Updated {HOST.upper()}. from 198.51.100.1 to {V4}", Kind.GOOD),
+        (f"No IP change detected for {HOST} with IP {V4}, skipping update", Kind.NOCHG),
+        (f"ERROR: Address {V4} has not changed.", Kind.NOCHG),
+        (f"Updated other.casa.example from 198.51.100.1 to {V4}", Kind.NOT_FOUND),
+        (f"Updated my.{HOST} from 198.51.100.1 to {V4}", Kind.NOT_FOUND),
+        (f"Updated {HOST}.org from 198.51.100.1 to {V4}", Kind.NOT_FOUND),
+        (f"No IP change detected for other.casa.example with IP {V4}, skipping update", Kind.NOT_FOUND),
+    ],
+)
+def test_a_token_that_is_for_another_name_is_no_success(body: str, kind: Kind) -> None:
+    (outcome,) = at("freedns", said(body))[0].update(Call((HOST,), V4_ONLY))
+    assert outcome.kind == kind and (kind != Kind.NOT_FOUND or "username" in outcome.said)
+
+
 def test_keys_of_records_and_of_the_account_do_not_come_back() -> None:
     key = hashlib.sha1(f"ada|{SECRET}".encode(), usedforsecurity=False).hexdigest()
     asked, _ = at("freedns", said(LIST), said(f"ERROR: S0mekey4 {key} {SECRET}"), **LOGIN)

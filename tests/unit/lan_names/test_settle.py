@@ -13,6 +13,7 @@ import pytest
 
 from plugins.module_utils.host.sockets import Listener
 from plugins.module_utils.lan_names import settle as subject
+from plugins.module_utils.lan_names.adguard_home import AdGuardHome
 from plugins.module_utils.lan_names.ask import NoAnswer, Server
 from plugins.module_utils.lan_names.block import BEGIN
 from plugins.module_utils.lan_names.dnsmasq import Dnsmasq
@@ -230,3 +231,38 @@ def test_a_server_that_is_named_and_is_not_there_is_a_mistake_but_not_when_all_i
         chosen(["auto"])
     assert [place.name for place in chosen(["hosts", "auto"])] == ["hosts"]
     assert {place.name for place in chosen(["auto"], absent=True)} == {"dnsmasq", "unbound", "adguard_home", "pi_hole"}
+
+
+def adguard_home(top: Path) -> AdGuardHome:
+    place = AdGuardHome(top)
+    place.file.parent.mkdir(parents=True)
+    place.file.write_text("schema_version: 29\nfiltering:\n  rewrites: []\n")
+    return place
+
+
+class CutShort(Exception):
+    """The connection to the host breaks."""
+
+
+@pytest.mark.parametrize("written", [True, False], ids=["after the files were written", "before"])
+def test_a_server_that_a_run_which_was_cut_short_left_stopped_is_started(written: bool, tmp_path: Path) -> None:
+    place, stopped = adguard_home(tmp_path), [False]
+
+    def breaking(command: Sequence[str]) -> tuple[int, str]:
+        if command[:2] == ["systemctl", "stop"]:
+            stopped[0] = True
+            if not written:
+                raise CutShort
+        if command[:2] == ["systemctl", "restart"]:
+            raise CutShort
+        return 0, ""
+
+    with pytest.raises(CutShort):
+        settle(place, HOME, breaking, check=False, listening=nobody)
+    commands = Commands(is_active=(3, ""))
+    with contextlib.suppress(Refused):  # this machine's commands say to the end that it does not run
+        settle(place, HOME, commands, check=False, listening=nobody)
+    assert stopped[0] and "systemctl restart AdGuardHome.service" in commands.seen and not place.held()
+    commands.seen.clear()
+    settle(place, [] if not written else HOME, commands, check=True, listening=nobody)
+    assert commands.seen == []

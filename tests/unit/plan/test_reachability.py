@@ -164,6 +164,10 @@ def test_what_a_diagnosis_saw_chooses_the_challenge() -> None:
         return plan(home=host(groups=("proxy",), found=shut, proxy="nginx", sites=[SITE], acme=acme)).hosts["home"]
 
     assert seen({"dns": "rfc2136"}).certificates[0].challenge == "dns-01"
+    half = {**LAN, "network": {"ports": {"80": {"ipv4": "closed"}, "443": {"ipv4": "open"}}, "published": ["ipv4"]}}
+    wild = [{"name": "wild", "hosts": ["*.example.org"]}]
+    made = plan(home=host(groups=("proxy",), found=half, sites=[SITE], certificates=wild, acme={"dns": "rfc2136"}))
+    assert proxy_of(made).acme["challenges"] == ["tls-alpn-01"], "which is Caddy's affair, and not the wildcard's"
     its = seen({})  # it may be mended by now: the order is tried, and the reason told
     assert its.certificates[0].challenge == "http-01" and "Port 80 is closed" in its.challenges
 

@@ -21,7 +21,7 @@ THEIRS = Mapping(443, "tcp", "192.168.1.50", 8443, "Games console")
 @dataclass
 class Fake:
     """A `Backend`. `broken`: what it says to everything. `refuses`: keys that it will not add, with the code. `keeps`: keys that it will not remove.
-    `secure`: it takes a mapping only for the address that asks."""
+    `most`: seconds that it grants at most, without saying so."""
 
     table: dict[str, Entry] = field(default_factory=dict)
     reads: bool = True
@@ -29,6 +29,7 @@ class Fake:
     refuses: dict[str, int] = field(default_factory=dict)
     keeps: set[str] = field(default_factory=set)
     age: int = 1000
+    most: int = 10**9
     calls: list[str] = field(default_factory=list)
     name: str = "upnp"
 
@@ -56,7 +57,7 @@ class Fake:
         self.calls.append(f"add {mapping}")
         if mapping.key in self.refuses:
             raise RouterTrouble("The router refuses.", self.refuses[mapping.key])
-        self.table[mapping.key] = Entry(mapping, lease)
+        self.table[mapping.key] = Entry(mapping, min(lease, self.most))
         return lease
 
     def remove(self, mapping: Mapping) -> None:

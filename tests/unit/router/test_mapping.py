@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from plugins.module_utils.address.interface import Look, Own, Way
+from plugins.module_utils.command.router import wish_of
 from plugins.module_utils.router.diff import diff
 from plugins.module_utils.router.instruction import instruction
 from plugins.module_utils.router.keep import FINE, PERSON, TROUBLE, Report, Wish, keep
@@ -229,6 +231,63 @@ def test_the_memory_is_for_its_owner_alone(tmp_path: Path) -> None:
     write(tmp_path / "new", run(Fake()).state(NOW))
     assert (tmp_path / "new/router.json").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["router.json"]
+
+
+def test_what_root_writes_belongs_to_the_folder_s_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.fchown", lambda file, user, group: given.append((user, group)))
+    write(tmp_path, {})
+    assert given == [(tmp_path.stat().st_uid, tmp_path.stat().st_gid)]
+
+
+def test_a_link_in_the_folder_leads_the_memory_nowhere_else(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("kept")
+    (tmp_path / f".router.json.{os.getpid()}").symlink_to(other)
+    write(tmp_path, {})
+    assert other.read_text() == "kept" and (tmp_path / "router.json").read_text() == "{}\n"
+
+
+def test_the_timer_leaves_what_a_task_of_the_owner_mapped() -> None:
+    given = {"mappings": [{"external_port": 443, "protocol": "tcp", "address": HERE, "port": 443, "description": TAG}]}
+    vpn = Mapping(51820, "udp", HERE, 51820, "homeserver.exposure task home")
+    router = Fake().has(HTTPS, vpn)
+    assert "udp/51820" not in {one.mapping.key for one in keep(wish_of(given), at_home(), (), NOW, backends=lambda *words: router).settled}
+    assert "udp/51820" in router.table
+
+
+def test_where_a_person_types_the_rules_what_was_made_before_goes() -> None:
+    router, forever = Fake().has(HTTPS, left=0), Remembered(HTTPS, NOW - 99999)
+    manual = Wish((HTTPS,), tag=TAG, protocols=())
+    report = run(router, wish=manual, known=(forever,))
+    assert [one.kept for one in report.settled] == [Kept.REMOVED] and not router.table and not report.remembered
+    assert report.protocol == "" and report.instruction and report.exit_code == FINE
+    assert run(Fake(broken="x"), Fake(broken="y"), wish=manual, known=(forever,)).remembered == (forever,)
+    assert keep(manual, at_home(), (), NOW, backends=no_router).exit_code == FINE
+    assert keep(manual, at_home(), (Remembered(HTTPS, NOW - 9000, 7200),), NOW, backends=no_router).exit_code == FINE
+
+
+def no_router(*words: str) -> Fake:
+    raise AssertionError("The router is asked, though nothing can be left in it.")
+
+
+@pytest.mark.proves("R07")
+@pytest.mark.parametrize("way", [True, False], ids=["with a default route", "whose default route went with the old address"])
+def test_a_lease_that_moved_is_told_first_also_where_the_router_is_silent(way: bool) -> None:
+    seen = at_home("192.168.1.23") if way else Look((Own("10.8.0.2", 24, "wg0"), Own("192.168.1.23", 24, "eth0")))
+    report = run(Fake(broken="No UPnP."), Fake(broken="No NAT-PMP."), seen=seen)
+    assert report.exit_code == PERSON and "leads to 192.168.1.10, but this server has 192.168.1.23 now" in report.sentences()[0]
+    assert ("no default route" in report.trouble) is not way
+
+
+@pytest.mark.parametrize(("lease", "most"), [(30 * 86400, 604800), (86400, 3600)], ids=["more than a week", "a router that grants an hour"])
+def test_a_router_that_grants_less_than_is_wished_is_not_written_to_at_every_run(lease: int, most: int) -> None:
+    router, known = Fake(most=most), list[Remembered]()
+    for later in range(0, 3600, 300):
+        known = [one.remembered for one in settle([HTTPS], router, lease, False, known, NOW + later, TAG)]
+        router.ages(300)
+    assert len(router.calls) == (1 if most > 3600 else 2)
 
 
 def test_the_difference_shows_each_port_before_and_after() -> None:

@@ -28,8 +28,11 @@ TTL = 3600
 
 class Desec(WebProvider):
     NAME = "desec"
-    CAPABILITIES = Capabilities(most_hosts=50, clear=FAMILIES, wildcard=True, prefix=True, txt=True, interval=60, keep_alive=150)
+    CAPABILITIES = Capabilities(most_hosts=50, clear=FAMILIES, wildcard=True, prefix=True, txt=True, interval=60, burst=2, keep_alive=150)
     OPTIONS = {"token": Option(required=True, secret=True), "zone": Option(check="host_name")}
+
+    def scope(self, host: str) -> str:
+        return domain(host, self.option("zone"))
 
     def groups(self, call: Call) -> list[tuple[str, ...]]:
         """The names of one domain together, as far as their spelling tells."""

@@ -25,6 +25,23 @@ class DuckDns(WebProvider):
     CAPABILITIES = Capabilities(most_hosts=20, clear=FAMILIES, clear_together=True, wildcard=True, txt=True)
     OPTIONS = {"token": Option(required=True, secret=True)}
 
+    def groups(self, call: Call) -> list[tuple[str, ...]]:
+        """In a removal, a name below another goes by itself where that one is to stay: it has no record of its own."""
+        if CLEAR not in call.values.values():
+            return super().groups(call)
+        names = {normal(host) for host in call.hosts}
+        own_ones = tuple(host for host in call.hosts if not below(host) or f"{own(host)}{SUFFIX}" in names)
+        return [*([own_ones] if own_ones else []), *((host,) for host in call.hosts if host not in own_ones)]
+
+    def refused(self, hosts: tuple[str, ...], call: Call) -> Outcome | None:
+        names = {normal(host) for host in hosts}
+        kept = [host for host in hosts if below(host) and f"{own(host)}{SUFFIX}" not in names]
+        if kept and CLEAR in call.values.values():
+            name = f"{own(kept[0])}{SUFFIX}"
+            text = f"not sent: {kept[0]} has no record of its own, and its removal would take {name} along. Take {kept[0]} out of the entry"
+            return Outcome(Kind.NOT_FOUND, text)
+        return super().refused(hosts, call)
+
     def request(self, hosts: tuple[str, ...], call: Call) -> Request | Outcome:
         strangers = [host for host in hosts if not own(host)]
         if strangers:
@@ -50,9 +67,18 @@ class DuckDns(WebProvider):
         return self.shown(response if isinstance(response, Outcome) else said(response, text=True))
 
 
+def normal(host: str) -> str:
+    return host.rstrip(".").lower()
+
+
+def below(host: str) -> bool:
+    """Whether a name is one below a name of the account, such as a wildcard."""
+    return bool(own(host)) and normal(host) != f"{own(host)}{SUFFIX}"
+
+
 def own(host: str) -> str:
     """The name that the account has, without .duckdns.org; '' where it is none."""
-    name = host.rstrip(".").lower()
+    name = normal(host)
     return name.removesuffix(SUFFIX).rpartition(".")[2].strip("*") if name.endswith(SUFFIX) else ""
 
 

@@ -21,6 +21,7 @@ from ..model import CLEAR, FAMILIES, IPV4, IPV6, Call, Capabilities, Kind, Optio
 from ..transport import Request, Response, Unreachable
 from . import answers
 from .web import WebProvider, query
+from .zone import ascii_name
 
 LIST = "https://freedns.afraid.org/api/"
 SYNC = {IPV4: "https://sync.afraid.org/u/", IPV6: "https://v6.sync.afraid.org/u/"}
@@ -61,6 +62,8 @@ class FreeDns(WebProvider):
     def read(self, response: Response, hosts: tuple[str, ...], call: Call) -> list[Outcome]:
         line = " ".join(answers.spoken(response))
         unchanged, updated = UNCHANGED.match(line), UPDATED.match(line)
+        if self.option("token") and (updated or (unchanged and unchanged["address"])) and not names(line, hosts[0]):
+            return [Outcome(Kind.NOT_FOUND, f"the token is not for {hosts[0]}, but: {line}. For several names, give username and password")]
         if unchanged:
             return [Outcome(Kind.NOCHG, line, answers.addresses(stripped(unchanged["address"] or unchanged["same"])))]
         if updated:
@@ -105,6 +108,12 @@ def known(address: str) -> tuple[str, str]:
     """Family and address of a record; both '' for NULL."""
     found = answers.addresses(address.strip())
     return next(((family, found[family]) for family in FAMILIES if family in found), ("", CLEAR))
+
+
+def names(line: str, host: str) -> bool:
+    """Whether an answer is about a name."""
+    spelled = "|".join(re.escape(name) for name in {host.lower(), ascii_name(host)})
+    return bool(re.search(rf"(?<![\w.-])(?:{spelled})(?![\w-]|\.\w)", line.lower()))
 
 
 def safe(url: str) -> str:

@@ -26,6 +26,10 @@ class Provider(ABC):
     def update(self, call: Call) -> list[Outcome]:
         """Carry out a call: an outcome for each of its hosts, in their order. A failure of the network is an outcome, not an exception."""
 
+    def scope(self, host: str) -> str:
+        """By what the provider counts calls for a name: the name, its domain, or the account."""
+        return host
+
     def current(self, host: str, family: str) -> str | None:
         """The address that the provider's API has for a name, `CLEAR` for none, None where there is no such question. Raises `Unreachable`."""
         return None

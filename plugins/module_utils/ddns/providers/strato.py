@@ -25,6 +25,10 @@ class Strato(WebProvider):
     OPTIONS = {"username": Option(required=True), "password": Option(required=True, secret=True)}
     WORDS = {**answers.WORDS, "abuse": Kind.RATE_LIMITED, "badrequest": Kind.NOT_ALLOWED}
 
+    def scope(self, host: str) -> str:
+        """The account: that its names are counted apart, nobody says."""
+        return self.option("username")
+
     def request(self, hosts: tuple[str, ...], call: Call) -> Request | Outcome:
         return Request("GET", f"{URL}?{query([('hostname', hosts[0]), ('myip', listed(call))])}", self.basic())
 
