@@ -96,14 +96,14 @@ def test_a_server_whose_address_moved_is_noticed(tmp_path: Path) -> None:
     inventory = inventory_with(tmp_path, home=asks_the_router)
     assert playbook("site", "--tags", "address", inventory=inventory).code == 0
     home = host("home")
-    home.run("ip addr add 192.168.77.99/24 dev eth0; ip addr del 192.168.77.10/24 dev eth0; ip route replace default via 192.168.77.1")
+    home.run("ip addr del 192.168.77.10/24 dev eth0; ip addr add 192.168.77.99/24 dev eth0; ip route replace default via 192.168.77.1")
     try:
         home.run("systemctl start exposure-router.service")
         told = home.run("exposure status").stdout
         assert "leads to 192.168.77.10, but this server has 192.168.77.99 now" in told, told
         assert "Reserve 192.168.77.10" in told, "what to do"
     finally:
-        home.run("ip addr add 192.168.77.10/24 dev eth0; ip addr del 192.168.77.99/24 dev eth0; ip route replace default via 192.168.77.1")
+        home.run("ip addr del 192.168.77.99/24 dev eth0; ip addr add 192.168.77.10/24 dev eth0; ip route replace default via 192.168.77.1")
     home.run("systemctl start exposure-router.service")
     assert "192.168.77.99" not in home.run("exposure status").stdout
 
