@@ -45,8 +45,8 @@ lint: setup  ## Style and types
 	ansible-lint --offline
 	python docs/tables.py --check
 
-unit: setup  ## What can be told without a machine
-	@apt-get -q update >/dev/null
+unit: setup  ## What can be told without the internet in a box; some of it on real servers in containers
+	@apt-get -q update >/dev/null && $(BED)/engine.sh
 	pytest tests/unit tests/integration --junit-xml=.cache/unit.xml
 
 scenario: setup  ## The whole path on the internet in a box, with one engine and then the other

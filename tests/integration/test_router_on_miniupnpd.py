@@ -228,10 +228,17 @@ class World:
         raise AssertionError((self.folder / "log").read_text())
 
     def stop(self) -> None:
-        if self.daemon:
+        if not self.daemon:
+            return
+        for _ in range(20):  # It looks at its "quitting" before it waits for packets: a signal in between is seen after the next one only.
             self.daemon.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.daemon.wait(0.5)
+                break
+        else:
+            self.daemon.kill()
             self.daemon.wait(10)
-            self.daemon = None
+        self.daemon = None
 
     def visitor_reaches(self, port: int) -> str:
         """What a visitor from the internet hears at the router's public address."""
