@@ -24,6 +24,8 @@ from .side_by_side import side_by_side
 from .stores import Stores, climb
 
 MOST_ADDRESSES = 16
+GRACE = 0.5
+"""Seconds in which connections that ended with the time for everything may still say how."""
 Fetch = Callable[[str, float, str, int], Page]
 
 
@@ -108,7 +110,7 @@ class Inspection:
                 works.append(partial(look, one, group, self.settings, self.stores, self.until))
                 whose.append(number)
         looks: list[list[Seen]] = [[] for _ in endpoints]
-        for number, seen in zip(whose, side_by_side(works, self.until), strict=True):
+        for number, seen in zip(whose, side_by_side(works, self.until + GRACE), strict=True):
             looks[number].append(seen or Seen(trouble=TIME_IS_OVER))
         return looks
 

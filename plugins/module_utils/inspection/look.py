@@ -28,6 +28,7 @@ from .stores import Stores, Unreadable
 EXPIRED = 10
 """X509_V_ERR_CERT_HAS_EXPIRED."""
 TIME_IS_OVER = Trouble("deadline", "it was not looked at, since the time for everything was over")
+PLAIN_HTTP = Trouble("plain_http_on_tls_port", "it speaks HTTP without TLS")
 ALERTS = ("TLSV1_", "SSLV3_ALERT", "TLSV13_ALERT")
 """How OpenSSL's names of errors begin that stand for an alert which the server sent."""
 SILENCE = 2.0
@@ -95,10 +96,12 @@ class Door:
     address: str
     timeout: float
     until: float
+    connected: bool = False
 
     def channel(self, end: float) -> socket.socket:
         """A connection on which TLS may begin. Raises OSError, NotOffered."""
         raw = socket.create_connection((self.address, self.endpoint.port), left(end))
+        self.connected = True
         try:
             if self.endpoint.proxy_protocol:
                 own, other = raw.getsockname(), raw.getpeername()
@@ -129,6 +132,8 @@ class Door:
 
     def speaks(self) -> str:
         """How a server that is spoken to in HTTP begins its answer, '' where it says nothing. For what answers TLS with something else."""
+        if self.endpoint.starttls or self.endpoint.proxy_protocol:
+            return ""
         try:
             with socket.create_connection((self.address, self.endpoint.port), left(self.end())) as raw:
                 timed = Timed(raw, min(SILENCE, left(self.end())))
@@ -136,6 +141,10 @@ class Door:
                 return (timed.read(64) or b"").decode("utf-8", "replace")
         except OSError:
             return ""
+
+
+def http(said: str) -> bool:
+    return said.startswith("HTTP/") or "<html" in said.lower()
 
 
 def left(end: float) -> float:
@@ -232,6 +241,8 @@ def trouble_of(error: BaseException, door: Door) -> Trouble:
     if isinstance(error, NotOffered):
         return Trouble("starttls_not_offered", f"{door.endpoint.starttls} does not offer TLS: {error}")
     if isinstance(error, TimeoutError):
+        if door.connected and http(door.speaks()):
+            return PLAIN_HTTP
         return Trouble("timeout", f"there was no whole answer within {door.timeout:g} s")
     if isinstance(error, ConnectionRefusedError):
         return Trouble("refused", "nothing listens there, or a firewall refuses")
@@ -250,9 +261,9 @@ def tls_trouble(reason: str, door: Door) -> Trouble:
         return Trouble("tls_alert", f"the server refuses with the alert {reason.partition('_')[2].removeprefix('ALERT_').lower().replace('_', ' ')}")
     if reason == "EXCESSIVE_MESSAGE_SIZE":
         return Trouble("too_large", "its certificates are larger than clients take (100 KiB)")
-    said = "" if door.endpoint.starttls or door.endpoint.proxy_protocol else door.speaks()
-    if said.startswith("HTTP/") or "<html" in said.lower():
-        return Trouble("plain_http_on_tls_port", "it speaks HTTP without TLS")
+    said = door.speaks()
+    if http(said):
+        return PLAIN_HTTP
     spoken = printable(said, 40)
     hint = f"; it begins with {spoken!r}: is a starttls to be given?" if spoken else ""
     return Trouble("not_tls", f"what it says is not TLS ({reason.lower().replace('_', ' ')}){hint}")

@@ -167,7 +167,7 @@ def place_of(given: str, port: int) -> tuple[str, int]:
 def expected_of(given: Mapping[str, Any], default: Sequence[str], trust: Sequence[str]) -> Expected:
     names = given.get("names")
     return Expected(
-        tuple(name if name.startswith("*.") and name_of(name[2:]) else name_of(name) for name in (default if names is None else names)),
+        tuple(f"*.{name_of(name[2:])}" if name.startswith("*.") else name_of(name) for name in (default if names is None else names)),
         str(given.get("issuer") or ""),
         tuple(given.get("file") or ()),
         str(given.get("key") or ""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,7 +96,11 @@ def make(
     signer = by.key if by else key
     extensions += [x509.SubjectKeyIdentifier.from_public_key(key.public_key()), x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())]
     extensions += [x509.SubjectAlternativeName([general(host) for host in hosts])] if hosts else []
-    extensions += [x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(PUBLIC), None)])] if (by is not None and not ca if public is None else public) else []
+    extensions += (
+        [x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(PUBLIC), None)])]
+        if (by is not None and not ca if public is None else public)
+        else []
+    )
     places = [(AuthorityInformationAccessOID.CA_ISSUERS, aia), (AuthorityInformationAccessOID.OCSP, ocsp)]
     access = [x509.AccessDescription(method, x509.UniformResourceIdentifier(url)) for method, url in places if url]
     extensions += [x509.AuthorityInformationAccess(access)] if access else []
@@ -157,3 +162,21 @@ def served(port: int, roots: str, about: dict[str, Any] | None = None, **given: 
 
 def ids(findings: Sequence[Finding]) -> list[str]:
     return [one.id for one in findings]
+
+
+def with_sha1(made: Made, by: Made) -> Made:
+    """The same, signed with SHA-1, which the library no longer makes: the name of the algorithm is written over, and openssl signs."""
+    modern, ancient = bytes.fromhex("2a864886f70d01010b"), bytes.fromhex("2a864886f70d010105")
+    content = made.certificate.tbs_certificate_bytes.replace(modern, ancient)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "key.pem"
+        path.write_bytes(by.key_pem)
+        signature = subprocess.run(["openssl", "dgst", "-sha1", "-sign", path], input=content, capture_output=True, check=True).stdout
+    algorithm = b"\x30\x0d\x06\x09" + ancient + b"\x05\x00"
+    body = content + algorithm + b"\x03" + length(len(signature) + 1) + b"\0" + signature
+    return Made(x509.load_der_x509_certificate(b"\x30" + length(len(body)) + body), made.key)
+
+
+def length(number: int) -> bytes:
+    """As DER writes it."""
+    return bytes([number]) if number < 128 else bytes([0x82]) + number.to_bytes(2, "big")

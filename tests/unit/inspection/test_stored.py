@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from plugins.module_utils.certificates.make import placeholder
-from plugins.module_utils.inspection.findings import ERROR, NOTE, WARNING
+from plugins.module_utils.inspection.findings import NOTE, WARNING
+from plugins.module_utils.inspection.inspector import Inspection, as_json
+from plugins.module_utils.inspection.model import file_of
 
 from .authority import (
     DAY,
@@ -31,7 +34,10 @@ from .authority import (
     named,
     new_key,
     rsa_key,
+    settings,
     stored,
+    trust,
+    with_sha1,
 )
 
 Case = tuple[list[Made], list[str], dict[str, Any]]
@@ -80,7 +86,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "localhost's": lambda: (own("localhost"), ["placeholder_certificate", "untrusted_chain"], {}),
     "RSA with 1024 bits": lambda: ([make(by=MIDDLE, key=rsa_key(1024)), MIDDLE], ["weak_key"], {}),
     "P-192": lambda: ([make(by=MIDDLE, key=ec.generate_private_key(ec.SECP192R1())), MIDDLE], ["weak_key"], {}),
-    "SHA-1": lambda: ([make(by=MIDDLE, digest=hashes.SHA1()), MIDDLE], ["weak_signature"], {}),
+    "SHA-1": lambda: sha1_leaf(),
     "a root with SHA-1 is as good as any": lambda: sha1_root(),
     "must-staple": lambda: ([make(by=MIDDLE, staple=True), MIDDLE], ["must_staple_without_ocsp"], {}),
     "must-staple with an answer": lambda: ([make(by=MIDDLE, staple=True, ocsp="http://o.example"), MIDDLE], [], {}),
@@ -93,8 +99,14 @@ CASES: dict[str, Callable[[], Case]] = {
 
 
 def sha1_root() -> Case:
-    old = authority("O", "R", digest=hashes.SHA1())
+    root = authority("Example Trust", "Old Root", key=rsa_key())
+    old = with_sha1(root, root)
     return [make(by=old), old], ["root_sent"], {"roots": [old]}
+
+
+def sha1_leaf() -> Case:
+    root = authority("Example Trust", "Root", key=rsa_key())
+    return [with_sha1(make(by=root), root)], ["weak_signature"], {"roots": [root]}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -103,3 +115,108 @@ def test_a_fault_is_named_and_no_other(case: str, tmp_path: Path) -> None:
     found = stored(tmp_path, *chain, **given)
     assert ids(found) == wanted, [str(one) for one in found]
     assert all(one.what and one.why and one.advice.endswith((".", ")", "crt")) for one in found)
+
+
+def test_a_placeholder_of_this_collection_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "fullchain.pem"
+    path.write_bytes(placeholder([HOST], NOW).fullchain)
+    (result,) = Inspection(settings()).run([], [file_of({"path": str(path), "names": [HOST], "trust": [trust(tmp_path, ROOT)]})])
+    assert ids(result.findings) == ["placeholder_certificate", "untrusted_chain"]
+
+
+def test_a_self_signed_certificate_that_was_given_as_a_root_is_no_fault(tmp_path: Path) -> None:
+    mine = make(name=named(common=HOST))
+    (found,) = stored(tmp_path, mine, roots=[mine])
+    assert (found.id, found.severity) == ("self_signed", NOTE)
+
+
+def test_each_store_is_asked_by_itself(tmp_path: Path) -> None:
+    good, other = trust(tmp_path, ROOT), trust(tmp_path, STRANGER)
+    (found,) = stored(tmp_path, make(by=MIDDLE), MIDDLE, trust=[good, other])
+    assert (found.id, found.severity, found.about) == ("untrusted_chain", WARNING, (other,)) and "OpenSSL 20" in found.seen[0]
+    (unread,) = stored(tmp_path, make(by=MIDDLE), MIDDLE, trust=[good, "/nowhere.pem"])
+    assert (unread.id, unread.about) == ("trust_store_unreadable", ("/nowhere.pem",)) and "No such file" in unread.seen[0]
+
+
+def test_the_key_of_a_file_has_to_belong_to_it(tmp_path: Path) -> None:
+    made, other = make(by=MIDDLE), new_key()
+    good, wrong, broken = (tmp_path / name for name in ("good.pem", "wrong.pem", "broken.pem"))
+    good.write_bytes(made.key_pem)
+    wrong.write_bytes(Made(made.certificate, other).key_pem)
+    broken.write_bytes(made.key_pem[:60])
+    assert stored(tmp_path, made, MIDDLE, key=str(good)) == []
+    (found,) = stored(tmp_path, made, MIDDLE, key=str(wrong))
+    assert found.id == "key_does_not_match_certificate" and found.about == (str(wrong),)
+    assert ids(stored(tmp_path, made, MIDDLE, key=str(broken))) == ids(stored(tmp_path, made, MIDDLE, key="/nowhere")) == ["file_unreadable"]
+    assert not any(line.decode() in repr(found) for line in wrong.read_bytes().splitlines())
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hello", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", bytes(range(256)) * 9000, make().key_pem]
+)
+def test_a_file_without_a_certificate_is_a_finding(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "fullchain.pem"
+    path.write_bytes(content)
+    results = Inspection(settings()).run([], [file_of({"path": str(path)}), file_of({"path": "/nowhere/cert.pem"}), file_of({"path": str(tmp_path)})])
+    assert [ids(result.findings) for result in results] == [["file_unreadable"]] * 3
+
+
+def test_a_damaged_certificate_among_good_ones_is_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "fullchain.pem"
+    path.write_bytes(make(by=MIDDLE).pem + MIDDLE.pem + b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    (result,) = Inspection(settings()).run([], [file_of({"path": str(path), "trust": [trust(tmp_path, ROOT)]})])
+    assert ids(result.findings) == ["certificate_unreadable"]
+
+
+def test_a_key_that_is_used_for_years_is_told_from_the_certificates_before(tmp_path: Path) -> None:
+    key = new_key()
+    before = tmp_path / "cert1.pem"
+    before.write_bytes(make(by=MIDDLE, key=key, start=NOW - 500 * DAY).pem)
+    (found,) = stored(tmp_path, make(by=MIDDLE, key=key), MIDDLE, earlier=[str(before)])
+    assert (found.id, found.severity) == ("key_reused_too_long", NOTE)
+    assert stored(tmp_path, make(by=MIDDLE), MIDDLE, earlier=[str(before)]) == []
+
+
+@pytest.mark.parametrize(("days", "ago", "wrong"), [(398, 300, False), (199, 20, False), (201, 20, True)])
+def test_how_long_a_public_certificate_may_live_depends_on_its_first_day(days: int, ago: int, wrong: bool, tmp_path: Path) -> None:
+    start = datetime(2026, 3, 1, tzinfo=UTC) if ago == 300 else datetime(2026, 4, 1, tzinfo=UTC)
+    found = stored(tmp_path, make(by=MIDDLE, start=start, life=days * DAY), MIDDLE, about={"now": start + DAY})
+    assert ids([one for one in found if one.id == "validity_too_long"]) == ["validity_too_long"] * wrong
+
+
+HOSTILE = (
+    x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "evil\n\x1b[31m\u202eFAKE: all is well\u2028<script>alert(1)</script>")]),
+    x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "x" * 60)] * 200),
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=["controls", "huge"])
+def test_words_of_a_hostile_certificate_are_made_fit_to_be_shown(name: x509.Name, tmp_path: Path) -> None:
+    path = tmp_path / "fullchain.pem"
+    path.write_bytes(make(("a\n.example",), name=name).pem)
+    inspection = Inspection(settings())
+    told = as_json(inspection.run([], [file_of({"path": str(path), "names": [HOST]})])[0], inspection.settings)
+    assert all(text.isprintable() for text in texts(told)) and max(map(len, texts(told))) < 2000
+
+
+def texts(told: Any) -> list[str]:
+    if isinstance(told, dict):
+        return [text for key, value in told.items() for text in (key, *texts(value))]
+    return [text for value in told for text in texts(value)] if isinstance(told, list) else [told] if isinstance(told, str) else []
+
+
+def test_a_subject_that_is_not_utf_8_is_a_finding_and_the_rest_is_judged(tmp_path: Path) -> None:
+    made = make(("home.example.net",), MIDDLE, name=named(common="Zimmer"), life=5 * DAY)
+    content = made.der.replace(b"Zimmer", b"Zi\xfc\xffer")
+    path = tmp_path / "fullchain.pem"
+    path.write_bytes(b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(content) + b"-----END CERTIFICATE-----\n")
+    (result,) = Inspection(settings()).run([], [file_of({"path": str(path), "names": [HOST], "trust": [trust(tmp_path, ROOT)]})])
+    assert {"certificate_unreadable", "expired", "name_mismatch"} <= set(ids(result.findings))
+
+
+def test_a_chain_of_hundreds_is_judged_in_time(tmp_path: Path) -> None:
+    key = new_key()
+    many = [make((), name=named(common="Example Root"), ca=True, key=key) for _ in range(300)]
+    began = time.monotonic()
+    assert "extra_or_duplicate" in ids(stored(tmp_path, make(by=many[0]), *many))
+    assert time.monotonic() - began < 5
