@@ -92,7 +92,7 @@ def main() -> None:
         process.join()
     seen = sum(result.chain != () for result in results)
     each = 1000 * seconds / given.endpoints
-    print(f"{given.endpoints} endpoints, {seen} seen, four handshakes each, {os.cpu_count()} cores: {seconds:.2f} s, {each:.2f} ms each")
+    print(f"{given.endpoints} endpoints, {seen} seen, checks included, {os.cpu_count()} cores: {seconds:.2f} s, {each:.2f} ms each")
     print(f"CPU: {used:.2f} s to inspect, {theirs:.2f} s to serve on the same machine; {memory / 1024:.0f} MiB more memory; {len(told) >> 10} KiB of JSON")
     if beside:
         print(f"one module run each: {1000 * beside:.0f} ms each, {beside * given.endpoints / seconds:.0f} times as long")

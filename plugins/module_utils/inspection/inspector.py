@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -62,7 +61,6 @@ class Inspection:
         keep = Path(its.cache) if its.cache else None
         self.ari = renewal.Ari(lambda url: self.fetched(url, its.roots, 1 << 16), its.now, keep, self.write)
         self.answers: dict[tuple[str, str], Answer] = {}
-        self.lock = threading.Lock()
 
     def fetched(self, url: str, roots: str, most: int) -> Page:
         """Raises Failed."""
@@ -174,8 +172,7 @@ class Inspection:
         window = None
         if "ari" in its.ask:
             try:
-                with self.lock:
-                    window = self.ari.window(leaf, its.directory)
+                window = self.ari.window(leaf, its.directory)
             except Failed as reason:
                 what = f"{where}: the authority did not say when it wants a renewal."
                 findings.append(finding("ari_unreachable", what, "Nothing; it is asked again later.", [f"{reason}."]))

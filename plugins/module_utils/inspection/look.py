@@ -1,6 +1,6 @@
 # Copyright (c) homeserver.exposure contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What an address shows: one handshake to see the certificate, one for each store to judge it, and others for what is shown to other clients.
+"""What an address shows: a handshake for each store to judge the certificate, one that takes anything where it is refused, others for other clients.
 
 Every connection as a whole, greeting and handshake included, ends by its time.
 """
@@ -25,8 +25,6 @@ from .model import Endpoint, Seen, Settings, Trouble, Verdict
 from .read import Broken, read
 from .stores import Stores, Unreadable
 
-EXPIRED = 10
-"""X509_V_ERR_CERT_HAS_EXPIRED."""
 TIME_IS_OVER = Trouble("deadline", "it was not looked at, since the time for everything was over")
 PLAIN_HTTP = Trouble("plain_http_on_tls_port", "it speaks HTTP without TLS")
 ALERTS = ("TLSV1_", "SSLV3_ALERT", "TLSV13_ALERT")
@@ -176,26 +174,27 @@ def look(endpoint: Endpoint, addresses: Sequence[str], settings: Settings, store
 
 
 def at_address(door: Door, settings: Settings, stores: Stores) -> Seen:
-    name = door.endpoint.sni
+    """A handshake that the first store accepts shows the certificate as well, so that only one which it refuses needs another to see it."""
+    name, (first, *others) = door.endpoint.sni, door.endpoint.expected.trust
     try:
-        glance = door.shake(seeing(), name)
+        verdict, glance = judged(door, first, stores)
+        glance = glance or door.shake(seeing(), name)
     except (OSError, NotOffered, ValueError) as error:
         return Seen(door.address, trouble_of(error, door))
-    verdicts = tuple(judged(door, store, stores) for store in door.endpoint.expected.trust)
     return Seen(
         door.address,
         None,
         glance.chain,
         glance.version,
         glance.cipher,
-        verdicts,
+        (verdict, *(again(door, store, stores) for store in others)),
         without_name(door) if name and "no_sni" in settings.checks else b"",
         old_version(door) if "old_tls" in settings.checks else "",
     )
 
 
-def judged(door: Door, store: str, stores: Stores) -> Verdict:
-    """Whether a client that trusts one store accepts the chain, names and dates aside."""
+def judged(door: Door, store: str, stores: Stores) -> tuple[Verdict, Glance | None]:
+    """Whether a client that trusts one store accepts the chain, names and dates aside, and what it saw if so. Raises OSError, NotOffered."""
     try:
         glance = door.shake(stores.context(store), door.endpoint.sni)
         if any(over(der) for der in glance.verified[1:]) and not over(glance.verified[0]):
@@ -203,12 +202,18 @@ def judged(door: Door, store: str, stores: Stores) -> Verdict:
             with contextlib.suppress(ssl.SSLCertVerificationError):
                 glance = door.shake(stores.context(store, with_time=True), door.endpoint.sni)
     except Unreadable as reason:
-        return Verdict(store, None, text=str(reason))
+        return Verdict(store, None, text=str(reason)), None
     except ssl.SSLCertVerificationError as error:
-        return Verdict(store, False, error.verify_code, error.verify_message)
+        return Verdict(store, False, error.verify_code, error.verify_message), None
+    return Verdict(store, True, path=glance.verified), glance
+
+
+def again(door: Door, store: str, stores: Stores) -> Verdict:
+    """What a further store says, where the endpoint answers once more."""
+    try:
+        return judged(door, store, stores)[0]
     except (OSError, NotOffered, ValueError) as error:
         return Verdict(store, None, text=trouble_of(error, door).text)
-    return Verdict(store, True, path=glance.verified)
 
 
 def over(der: bytes) -> bool:

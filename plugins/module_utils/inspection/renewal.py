@@ -9,6 +9,7 @@ import contextlib
 import email.utils
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -124,7 +125,8 @@ class Ari:
     def __init__(self, get: Get, now: datetime, keep: Path | None = None, write: bool = True) -> None:
         self.get, self.now, self.keep, self.write = get, now, keep, write
         self.known: dict[str, dict[str, Any]] = self.remembered()
-        self.bases: dict[str, str] = {}
+        self.bases: dict[str, str | Failed] = {}
+        self.lock = threading.Lock()
 
     def remembered(self) -> dict[str, dict[str, Any]]:
         if self.keep is None:
@@ -164,15 +166,17 @@ class Ari:
         return kept_window(self.known[name])
 
     def base(self, directory: str) -> str:
-        if directory not in self.bases:
-            try:
-                base = json.loads(self.get(directory).body).get("renewalInfo", "")
-            except (ValueError, AttributeError):
-                raise Failed("the authority's directory is not JSON") from None
-            self.bases[directory] = str(base)
-        if not self.bases[directory]:
-            raise Failed("the authority's directory names no renewalInfo")
-        return self.bases[directory].rstrip("/")
+        """Where a directory says that windows are; it is asked once. Raises Failed."""
+        with self.lock:
+            if directory not in self.bases:
+                try:
+                    self.bases[directory] = read_base(self.get(directory))
+                except Failed as reason:
+                    self.bases[directory] = reason
+            found = self.bases[directory]
+        if isinstance(found, Failed):
+            raise found
+        return found
 
     def save(self) -> None:
         """What is over is forgotten. A file that cannot be written costs a question more, nothing else."""
@@ -196,6 +200,17 @@ def kept_window(entry: Mapping[str, Any]) -> Window | None:
         return None
     moments = [datetime.fromtimestamp(value, UTC) for value in (start, end, first or end)]
     return Window(moments[0], moments[1], printable(str(entry.get("explanation", "")), 200), moments[2])
+
+
+def read_base(page: Page) -> str:
+    """RFC 9773, 4.1. Raises Failed."""
+    try:
+        base = json.loads(page.body)["renewalInfo"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        base = ""
+    if page.status != 200 or not isinstance(base, str) or not base.startswith("https://"):
+        raise Failed("the authority's directory names no renewalInfo")
+    return base.rstrip("/")
 
 
 def read_window(page: Page) -> Window:

@@ -163,6 +163,21 @@ def test_an_answer_that_is_none_is_refused(body: bytes) -> None:
         renewal.read_window(Page(200, body))
 
 
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"renewalInfo": 7}', b'{"renewalInfo": "file:///etc/passwd"}', b"[" * 100_000])
+def test_a_directory_that_names_no_place_for_windows_is_asked_once(body: bytes) -> None:
+    asked = []
+
+    def fetch(url: str) -> Page:
+        asked.append(url)
+        return Page(200, body)
+
+    ari = Ari(fetch, NOW)
+    for _ in range(2):
+        with pytest.raises(Failed, match="no renewalInfo"):
+            ari.window(read(make(by=LE).der), DIRECTORY)
+    assert asked == [DIRECTORY]
+
+
 @pytest.mark.parametrize("kept", ["", "[]", "{", '{"a": 1}', '{"%s": {"start": "x", "end": [], "until": true}}', '{"%s": {"end": 1e300, "until": 1e300}}'])
 def test_a_damaged_cache_costs_a_question_and_nothing_else(kept: str, tmp_path: Path) -> None:
     cert, authority = read(make(by=LE).der), Authority()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from .authority import DAY, HOST, MIDDLE, NOW, ROOT, STRANGER, Made, authority, 
 from .servers import REFUSALS, SERVICES, active_directory, exactly, line, says, silent, then_tls
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(server: Server) -> Iterator[Server]:
     try:
         yield server
@@ -210,9 +211,6 @@ def test_addresses_of_a_name_that_show_different_certificates_are_found(tmp_path
                 channel, _ = listening.accept()
                 context.wrap_socket(channel, server_side=True).close()
 
-        import contextlib
-        import threading
-
         def serve() -> None:
             with contextlib.suppress(OSError):
                 other()
@@ -235,11 +233,9 @@ def test_any_address_that_answers_will_do(tmp_path: Path, roots: str, monkeypatc
 def test_ipv6_is_looked_at(tmp_path: Path) -> None:
     context = server_context(tmp_path, [make(("::1",), MIDDLE), MIDDLE])
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as listening:
-        import threading
 
         def serve() -> None:
-            for _ in range(2):
-                context.wrap_socket(listening.accept()[0], server_side=True).close()
+            context.wrap_socket(listening.accept()[0], server_side=True).close()
 
         threading.Thread(target=serve, daemon=True).start()
         endpoint = endpoint_of({"endpoint": f"[::1]:{listening.getsockname()[1]}", "trust": [trust(tmp_path, ROOT)]})

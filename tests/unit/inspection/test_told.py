@@ -73,7 +73,7 @@ def test_an_endpoint_is_written_as_people_do(given: str, place: tuple[str, int])
     "given", ["", "a:0", "a:65536", "a:https", "[::1", "[a]:1", "a b", "a..b", "x" * 64 + ".example", "a\nb", "https://a.example/", ":443", "a:²"]
 )
 def test_what_is_no_endpoint_is_refused_with_words(given: str) -> None:
-    with pytest.raises(ValueError, match="is no |is not a valid"):
+    with pytest.raises(ValueError, match=r"is no |is not a valid"):
         endpoint_of({"endpoint": given})
 
 
