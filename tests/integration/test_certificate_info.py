@@ -55,14 +55,12 @@ def test_a_play_sees_what_is_served_changes_nothing_and_fails_on_what_it_names(f
     file = folder / "cert.pem"
     file.write_bytes(make().pem)
     look = {"endpoints": [endpoint, {"endpoint": "127.0.0.1:1"}], "files": [{"path": str(file)}], "now": NOW.isoformat()}
-    facts = "{{ lookup('file', '%s') | homeserver.exposure.certificate_facts(names=['a.example']) }}" % file
+    facts = "{{ lookup('file', place) | homeserver.exposure.certificate_facts(names=['a.example']) }}"
+    everything = "{{ {'seen': seen, 'failed': failed, 'facts': facts} | to_json }}"
     tasks = [
         {"homeserver.exposure.certificate_info": look, "register": "seen"},
         {"homeserver.exposure.certificate_info": {**look, "fail_on": ["refused"]}, "register": "failed", "ignore_errors": True},
-        {
-            "ansible.builtin.copy": {"dest": str(folder / "seen.json"), "content": "{{ {'seen': seen, 'failed': failed, 'facts': facts} | to_json }}"},
-            "vars": {"facts": facts},
-        },
+        {"ansible.builtin.copy": {"dest": str(folder / "seen.json"), "content": everything}, "vars": {"facts": facts, "place": str(file)}},
     ]
     (folder / "play.yml").write_text(json.dumps([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]))
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
