@@ -76,6 +76,7 @@ class Inspection:
 
     def run(self, endpoints: Sequence[Endpoint], files: Sequence[File] = ()) -> list[Result]:
         """The endpoints, then the files, in their order."""
+        self.until = time.monotonic() + self.settings.deadline
         targets: list[Endpoint | File] = [*endpoints, *files]
         paths = {path for target in targets for path in (*target.expected.files, *target.expected.earlier)} | {file.path for file in files}
         contents = {path: disk.content(path) for path in sorted(paths)}

@@ -16,7 +16,6 @@ from .stores import climb
 
 OLD_DIGESTS = ("md5", "sha1")
 LEAST_BITS = {"rsa": 2048, "ecdsa": 256, "dsa": 1 << 20}
-OCSP_END = datetime.fromisoformat("2025-08-06T00:00:00+00:00")
 KEY_YEARS = timedelta(days=398)
 
 

@@ -27,6 +27,7 @@ def judge(chain: Sequence[Cert], verdicts: Sequence[Verdict], expected: Expected
     test = identity.staging(chain)
     empty = "" if test else identity.placeholder(leaf)
     home = "" if test or empty else identity.local(chain, verdicts, added)
+    explained = bool(test or empty or leaf.self_signed)
     if test:
         what = f"{where}: the certificate comes from a test environment (staging)."
         advice = "Take staging: true out of exposure_acme, or let your ACME client use the authority's production directory, and order again."
@@ -49,8 +50,9 @@ def judge(chain: Sequence[Cert], verdicts: Sequence[Verdict], expected: Expected
         what = f"{where}: the intermediate certificate of {leaf.who} is missing."
         advice = f"Serve fullchain.pem in place of cert.pem. The missing one can be had at {leaf.ca_issuers[0]}"
         yield finding("missing_intermediate", what, advice, [issued, *codes])
+        explained = True
     for verdict in verdicts:
-        if verdict.ok is None:
+        if verdict.ok is None and not verdict.lost:
             what = f"{where}: the store {verdict.store} could not be asked."
             yield finding(
                 "trust_store_unreadable", what, "Give a PEM file with the roots, readable here, or install what is missing.", [verdict.text], [verdict.store]
@@ -59,6 +61,8 @@ def judge(chain: Sequence[Cert], verdicts: Sequence[Verdict], expected: Expected
         what = f"{where}: the certificate is not trusted by {names_text([verdict.store for verdict in doubted])}."
         chained = f"The chain ends with a certificate by {top.who}."
         advice = "Serve the whole chain of a public authority, or give the root of your own with trust."
+        if explained:
+            advice = "Correct what the finding above names; this follows from it."
         stores = [verdict.store for verdict in doubted]
         yield finding("untrusted_chain", what, advice, [*codes, chained], stores, severity=WARNING if believed else "")
     if expected.issuer and not identity.names_issuer(expected.issuer, chain):

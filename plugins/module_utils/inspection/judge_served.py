@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..certificates.pem import uncovered
 from .disk import Content
-from .findings import Finding, finding
+from .findings import WARNING, Finding, finding
 from .model import Endpoint, Seen, Trouble
 from .read import Broken, Cert, read
 
@@ -38,6 +38,10 @@ def unreachable(endpoint: Endpoint, trouble: Trouble, address: str) -> Finding:
 def judge(endpoint: Endpoint, seen: Seen, leaf: Cert, files: Mapping[str, Content], where: str) -> Iterator[Finding]:
     yield from on_disk(endpoint, leaf, files, where)
     yield from names(endpoint, seen, leaf, where)
+    for lost in [verdict for verdict in seen.verdicts if verdict.lost][:1]:
+        what = f"{where}: it answered once, and not again: {lost.text}."
+        advice = "See the server's log and load; some limit connections from one address."
+        yield finding("endpoint_unreachable", what, advice, about=[seen.address], kind="timeout", severity=WARNING)
     if seen.version in OLD_VERSIONS:
         what = f"{where}: {seen.version} was agreed on, the newest that the server speaks."
         yield finding("negotiated_below_1_2", what, "Let the server speak TLS 1.2 and 1.3 (nginx: ssl_protocols TLSv1.2 TLSv1.3), or renew its software.")

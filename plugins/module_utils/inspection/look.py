@@ -72,7 +72,7 @@ def addresses_of(endpoint: Endpoint) -> tuple[list[str], Trouble | None]:
         found = socket.getaddrinfo(endpoint.connect_to or endpoint.host, None, FAMILY[endpoint.family], socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         said = printable(getattr(error, "strerror", "") or str(error))
-        return [], Trouble("dns", f"{endpoint.connect_to or endpoint.host} has no address here ({said})")
+        return [], Trouble("dns", f"{endpoint.connect_to or 'the name'} has no address here ({said})")
     return list(dict.fromkeys(str(entry[4][0]) for entry in found)), None
 
 
@@ -213,7 +213,7 @@ def again(door: Door, store: str, stores: Stores) -> Verdict:
     try:
         return judged(door, store, stores)[0]
     except (OSError, NotOffered, ValueError) as error:
-        return Verdict(store, None, text=trouble_of(error, door).text)
+        return Verdict(store, None, text=trouble_of(error, door).text, lost=True)
 
 
 def over(der: bytes) -> bool:

@@ -79,14 +79,15 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a store says of a chain. `ok` is None where it could not be asked. `code` and `text` are OpenSSL's; `path` leads from the leaf to the root
-    (DER)."""
+    """What a store says of a chain. `ok` is None where it could not be asked, because the endpoint did not answer again where `lost`. `code` and `text` are
+    OpenSSL's; `path` leads from the leaf to the root (DER)."""
 
     store: str
     ok: bool | None
     code: int = 0
     text: str = ""
     path: tuple[bytes, ...] = field(default=(), repr=False)
+    lost: bool = False
 
 
 @dataclass(frozen=True)

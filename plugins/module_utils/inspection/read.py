@@ -31,7 +31,7 @@ STEP = "1.3.6.1.4.1.37476.9000.64.1"
 """The extension in which step-ca tells who was allowed to order (https://smallstep.com/docs/step-ca/)."""
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 WORDS = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.ORGANIZATIONAL_UNIT_NAME, x509.NameOID.COMMON_NAME)
-MANY = 8192
+MANY = 2048
 UNREADABLE_SUBJECT = "(unreadable)"
 
 

@@ -23,6 +23,7 @@ NO_CHECK_TIME = 0x200000
 K = TypeVar("K")
 
 LONGEST_PATH = 10
+BASIC_CONSTRAINTS = "2.5.29.19"
 ADDED = Path("/usr/local/share/ca-certificates")
 """Where Debian keeps the roots that somebody added to the system's store."""
 
@@ -60,7 +61,7 @@ class Roots:
     fingerprints: frozenset[str]
 
     def issuer_of(self, cert: Cert) -> Cert | None:
-        return next((root for root in self.by_subject.get(cert.issuer_der, ()) if issued_by(cert, root)), None)
+        return next((root for root in self.by_subject.get(cert.issuer_der, ()) if may_issue(root) and issued_by(cert, root)), None)
 
 
 class Stores:
@@ -148,6 +149,8 @@ def new_context(store: str, with_time: bool) -> ssl.SSLContext:
     try:
         if store == SYSTEM:
             context.load_default_certs()
+            if TRUST.exists():
+                context.load_verify_locations(TRUST)  # a Python with an OpenSSL of its own looks elsewhere
         else:
             context.load_verify_locations(cadata=b"\n".join(CERTIFICATE.findall(text)).decode("ascii"))
         off = int(ssl.VERIFY_X509_STRICT) | int(ssl.VERIFY_X509_PARTIAL_CHAIN)
@@ -172,11 +175,16 @@ def collection(text: bytes) -> Roots:
     return Roots(by_subject, frozenset(fingerprints))
 
 
+def may_issue(cert: Cert) -> bool:
+    """Roots of version 1 say nothing about it."""
+    return cert.ca or BASIC_CONSTRAINTS not in cert.extensions
+
+
 def climb(chain: Sequence[Cert]) -> list[Cert]:
     """From the first certificate over those that signed it, as far as the others lead, in whatever order they are."""
     path, left = [chain[0]], list(chain[1:])
     while len(path) < LONGEST_PATH and not path[-1].self_signed:
-        following = next((cert for cert in left if cert not in path and issued_by(path[-1], cert)), None)
+        following = next((cert for cert in left if cert not in path and may_issue(cert) and issued_by(path[-1], cert)), None)
         if following is None:
             break
         path.append(following)

@@ -123,9 +123,10 @@ LE = authority("Let's Encrypt", "E99", LE_ROOT)
 
 
 def server_context(folder: Path, chain: Sequence[Made], key: Key | None = None, **about: Any) -> ssl.SSLContext:
-    """A server's side of TLS that sends these, whatever they are. Without a name in `only`, it shows them to everybody."""
+    """A server's side of TLS that sends these to everybody, whatever they are."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     path = Path(tempfile.mkdtemp(dir=folder)) / "chain.pem"
     path.write_bytes(b"".join(one.pem for one in chain) + chain[0].key_pem)
     context.load_cert_chain(path)

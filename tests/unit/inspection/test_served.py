@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from plugins.module_utils.inspection import look as looking
-from plugins.module_utils.inspection.findings import ERROR
+from plugins.module_utils.inspection.findings import ERROR, WARNING
 from plugins.module_utils.inspection.inspector import Inspection, as_json
 from plugins.module_utils.inspection.model import endpoint_of
 from tests.unit.probe.server import Server
@@ -76,6 +76,19 @@ def test_the_code_of_openssl_is_told_for_each_store(tmp_path: Path, roots: str) 
     with running(tls(tmp_path, make(by=STRANGER))) as server:
         (found,) = served(server.port, roots, trust=[roots, "system"])
     assert [text for text in found.seen if "OpenSSL 20" in text] and found.about == (roots, "system")
+
+
+def test_an_endpoint_that_answers_once_only_is_told_and_what_was_seen_is_judged(tmp_path: Path, roots: str) -> None:
+    context, heard = server_context(tmp_path, [make(by=MIDDLE), MIDDLE]), []
+
+    def behaviour(channel: socket.socket) -> None:
+        heard.append(1)
+        if len(heard) == 1:
+            context.wrap_socket(channel, server_side=True).close()
+
+    with running(Server(behaviour)) as server:
+        (found,) = served(server.port, roots, trust=[roots, trust(tmp_path, ROOT, STRANGER)])
+    assert (found.id, found.severity) == ("endpoint_unreachable", WARNING) and "not again" in found.what
 
 
 def test_an_expired_root_is_named_although_dates_are_judged_apart(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from plugins.module_utils.certificates.judge import TRUST
 from plugins.module_utils.certificates.make import placeholder
 from plugins.module_utils.inspection.findings import NOTE, WARNING
 from plugins.module_utils.inspection.inspector import Inspection, as_json
@@ -67,6 +69,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "a wildcard without its apex": lambda: ([make(("*.example.org",), MIDDLE), MIDDLE], ["wildcard_depth"], {"names": ["example.org"]}),
     "a wildcard that fits": lambda: ([make(("*.example.org",), MIDDLE), MIDDLE], [], {}),
     "no intermediate": lambda: ([make(by=MIDDLE, aia="http://ca.example/i.crt")], ["missing_intermediate", "untrusted_chain"], {}),
+    "one that may not issue": lambda: ([make(by=(leaf := make(("other.example",), MIDDLE))), leaf, MIDDLE], ["untrusted_chain", "extra_or_duplicate"], {}),
     "a stranger's root": lambda: ([make(by=STRANGER)], ["untrusted_chain"], {}),
     "order": lambda: ([make(by=(low := authority("Example Trust", "Lower", MIDDLE))), MIDDLE, low], ["wrong_order"], {}),
     "root sent": lambda: ([make(by=MIDDLE), MIDDLE, ROOT], ["root_sent"], {}),
@@ -136,6 +139,23 @@ def test_each_store_is_asked_by_itself(tmp_path: Path) -> None:
     assert (found.id, found.severity, found.about) == ("untrusted_chain", WARNING, (other,)) and "OpenSSL 20" in found.seen[0]
     (unread,) = stored(tmp_path, make(by=MIDDLE), MIDDLE, trust=[good, "/nowhere.pem"])
     assert (unread.id, unread.about) == ("trust_store_unreadable", ("/nowhere.pem",)) and "No such file" in unread.seen[0]
+
+
+def test_the_system_s_own_store_is_asked_unless_others_are_named(tmp_path: Path) -> None:
+    root = re.search(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n", TRUST.read_bytes(), re.DOTALL)
+    assert root
+    path = tmp_path / "root.pem"
+    path.write_bytes(root[0])
+    (known,) = Inspection(settings()).run([], [file_of({"path": str(path)})])
+    assert [(verdict.store, verdict.ok) for verdict in known.verdicts] == [("system", True)]
+    assert "untrusted_chain" in ids(stored(tmp_path, make(by=MIDDLE), MIDDLE, trust=["system"]))
+    assert "untrusted_chain" in ids(stored(tmp_path, make(by=MIDDLE), MIDDLE, trust=["certifi"]))
+
+
+def test_what_follows_from_another_finding_says_so(tmp_path: Path) -> None:
+    *_, follows = stored(tmp_path, make(by=MIDDLE, aia="http://ca.example/i.crt"))
+    (alone,) = stored(tmp_path, make(by=STRANGER))
+    assert "follows from it" in follows.advice and "give the root of your own" in alone.advice
 
 
 def test_the_key_of_a_file_has_to_belong_to_it(tmp_path: Path) -> None:
