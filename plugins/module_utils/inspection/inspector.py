@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..acme.answer import Answer, Ask
+from ..acme.answer import TIMEOUT, Answer, Ask
 from ..acme.problem import printable
 from . import crl, disk, identity, judge_chain, judge_identity, judge_served, renewal
 from .download import Failed, Page, get
-from .findings import Finding, finding, in_order, worst
+from .findings import NOTE, Finding, finding, in_order, worst
 from .look import FAMILY, TIME_IS_OVER, addresses_of, look
 from .model import Endpoint, Expected, File, Seen, Settings, Trouble, Verdict
 from .read import Broken, Cert, read
@@ -25,6 +26,7 @@ from .stores import Stores, climb
 MOST_ADDRESSES = 16
 GRACE = 0.5
 """Seconds in which connections that ended with the time for everything may still say how."""
+UNANSWERED = {"ari": "ari_unreachable", "caa": "caa_unread", "crl": "crl_unreachable"}
 Fetch = Callable[[str, float, str, int], Page]
 
 
@@ -70,7 +72,9 @@ class Inspection:
         return self.fetch(url, seconds, roots, most)
 
     def asked(self, name: str, kind: str) -> Answer:
-        if (name, kind) not in self.answers and self.ask:
+        if (name, kind) not in self.answers:
+            if self.ask is None or time.monotonic() > self.until:
+                return Answer(TIMEOUT)
             self.answers[name, kind] = self.ask(name, kind)
         return self.answers[name, kind]
 
@@ -81,15 +85,25 @@ class Inspection:
         paths = {path for target in targets for path in (*target.expected.files, *target.expected.earlier)} | {file.path for file in files}
         contents = {path: disk.content(path) for path in sorted(paths)}
         looks = self.looks(endpoints)
-        tasks: list[Callable[[], Result]] = [partial(self.endpoint, one, seen, contents) for one, seen in zip(endpoints, looks, strict=True)]
-        tasks += [partial(self.file, file, contents) for file in files]
-        if self.settings.ask:
-            results = side_by_side(tasks, self.until + self.settings.timeout)
-            self.settings = replace(self.settings, ask=())  # nobody waits for an authority that did not answer in time
-        else:
-            results = [None] * len(tasks)
+        tasks = self.tasks(endpoints, looks, files, contents)
+        if not self.settings.ask:
+            return [task() for task in tasks]  # without anybody to wait for, threads would only slow it
+        results = side_by_side(tasks, self.until + 2 * self.settings.timeout)
         self.ari.save()
-        return [result or task() for result, task in zip(results, tasks, strict=True)]
+        alone = replace(self, settings=replace(self.settings, ask=())).tasks(endpoints, looks, files, contents)
+        return [result or self.unanswered(task()) for result, task in zip(results, alone, strict=True)]
+
+    def tasks(
+        self, endpoints: Sequence[Endpoint], looks: Sequence[Sequence[Seen]], files: Sequence[File], contents: Mapping[str, disk.Content]
+    ) -> list[Callable[[], Result]]:
+        served = [partial(self.endpoint, one, seen, contents) for one, seen in zip(endpoints, looks, strict=True)]
+        return [*served, *(partial(self.file, file, contents) for file in files)]
+
+    def unanswered(self, result: Result) -> Result:
+        """A result that was judged without those who gave no answer in time."""
+        what = f"{result.label}: what others were asked was not answered in time."
+        told = [finding(UNANSWERED[question], what, "Try again, with more time (deadline) or fewer questions (ask).") for question in self.settings.ask]
+        return replace(result, findings=tuple(in_order([*result.findings, *told])))
 
     def looks(self, endpoints: Sequence[Endpoint]) -> list[list[Seen]]:
         """What each shows, at the addresses that are wanted."""
@@ -134,13 +148,13 @@ class Inspection:
         main: Result | None = None
         judged: set[tuple[bytes, ...]] = set()
         for seen, chain in shown:
-            if seen.chain in judged:
-                continue
-            judged.add(seen.chain)
             where = endpoint.label if len({one.chain for one, _ in shown}) == 1 else f"{endpoint.label} ({seen.address})"
-            result = self.chain(where, chain, seen.verdicts, endpoint.expected, files)
-            findings += [*result.findings, *judge_served.judge(endpoint, seen, chain[0], files, where)]
-            main = main or result
+            findings += judge_served.judge(endpoint, seen, chain[0], files, where)
+            if seen.chain not in judged:
+                judged.add(seen.chain)
+                result = self.chain(where, chain, seen.verdicts, endpoint.expected, files)
+                findings += result.findings
+                main = main or result
         findings += judge_served.differing(endpoint, [(seen.address, chain[0]) for seen, chain in shown])
         blank = main or Result(endpoint.label, ())
         return replace(blank, label=endpoint.label, findings=tuple(in_order(findings)), seen=tuple(looks))
@@ -170,6 +184,9 @@ class Inspection:
             *judge_identity.judge(chain, verdicts, expected, self.stores.added(), where),
             *judge_chain.judge(chain, verdicts, expected, earlier, its.now, where),
         ]
+        for path in expected.earlier:
+            if files[path].trouble:
+                findings.append(finding("file_unreadable", f"{path}: {files[path].trouble}.", "Correct the path.", about=[path], severity=NOTE))
         window = None
         if "ari" in its.ask:
             try:
@@ -197,7 +214,8 @@ class Inspection:
 def issuers(chain: Sequence[Cert], verdicts: Sequence[Verdict]) -> list[Cert]:
     found = list(climb(chain)[1:])
     for verdict in verdicts:
-        found += [read(der) for der in verdict.path[1:]]
+        with contextlib.suppress(Broken):
+            found += [read(der) for der in verdict.path[1:]]
     return list({cert.fingerprint: cert for cert in found}.values())
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ STARTTLS_PORTS = {"smtp": 25, "imap": 143, "pop3": 110, "ldap": 389, "ftp": 21, 
 """Who speaks in clear before TLS, and on which port where none is given."""
 HTTPS_PORT = 443
 FAMILIES = ("any", "ipv4", "ipv6", "all")
+NAME = re.compile(r"[a-z0-9._-]+")
+ADDRESS = re.compile(r"[0-9a-f.:]+(?:%[A-Za-z0-9._-]+)?")
 CHECKS = ("no_sni", "old_tls")
 QUESTIONS = ("ari", "caa", "crl")
 SEVERITIES = ("error", "warning", "note")
@@ -137,13 +140,15 @@ def name_of(given: str) -> str:
     """A name in its ASCII form, or an address in its canonical one. Raises ValueError."""
     plain = canonical(given.strip())
     if is_address(plain):
+        if not ADDRESS.fullmatch(plain):
+            raise ValueError(f"{given!r} is no address")
         return plain
     if not plain.isascii():
         try:
             plain = a_labels(plain)
         except Refused as reason:
             raise ValueError(f"{given}: {reason.problem}; write {reason.write}") from None
-    if not plain or len(plain) > 253 or any(not 0 < len(label) < 64 for label in plain.split(".")) or not plain.isprintable() or " " in plain:
+    if not NAME.fullmatch(plain) or len(plain) > 253 or any(not 0 < len(label) < 64 for label in plain.split(".")):
         raise ValueError(f"{given!r} is no name and no address")
     return plain
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from ..acme import answer, caa
 from ..acme.authorities import SECTIGO
 from ..acme.problem import Problem
+from ..certificates.pem import is_address
 from ..network.challenge import CHALLENGES
 from .findings import WARNING, Finding, finding
 from .read import Cert
@@ -35,7 +36,7 @@ def identities(leaf: Cert) -> tuple[str, ...]:
 def judge(leaf: Cert, wanted: Sequence[str], ask: answer.Ask, challenge: str, account: str, where: str) -> Iterator[Finding]:
     """For the names of the certificate, and those that are expected of it. `challenge` is '' where it is not known: then one that is allowed will do."""
     own = identities(leaf)
-    names = [name for name in dict.fromkeys((*leaf.names, *wanted)) if not name.replace(".", "").isdigit() and ":" not in name]
+    names = [name for name in dict.fromkeys((*leaf.names, *wanted)) if not is_address(name)]
     if not own or not leaf.public:
         return
     told: set[tuple[str, str]] = set()

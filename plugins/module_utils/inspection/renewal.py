@@ -21,7 +21,7 @@ from . import identity
 from .download import Failed, Page
 from .findings import ERROR, Finding, finding
 from .model import Limits
-from .read import Cert
+from .read import NEVER, Cert
 
 DIRECTORIES = {
     "let's encrypt": "https://acme-v02.api.letsencrypt.org/directory",
@@ -56,6 +56,8 @@ def left(cert: Cert, now: datetime) -> float:
 def judge(cert: Cert, now: datetime, limits: Limits, window: Window | None, where: str) -> Iterator[Finding]:
     """Whether it is valid now, and late against its own life or the authority's wish."""
     issued = f"It is {cert.summary}."
+    if NEVER in (cert.not_before, cert.not_after):
+        return  # its dates cannot be read, which is told elsewhere
     if now > cert.not_after:
         what = f"{where}: the certificate expired {ago(now - cert.not_after)} ago, at {cert.not_after:%Y-%m-%d %H:%M} UTC."
         yield finding("expired", what, "Renew it now, and look into the log of the renewal for why nobody did.", [issued])
@@ -111,12 +113,12 @@ def identifier(cert: Cert) -> str:
 
 
 def directory_of(cert: Cert, given: str = "") -> str:
-    """The ACME directory of its authority, '' where that is not known."""
-    if given:
-        return given
+    """The ACME directory of its authority; where that is not known, the one that was given."""
+    if cert.self_signed:
+        return ""
     if identity.staging([cert]):
         return STAGING
-    return next((url for name, url in DIRECTORIES.items() for word in cert.issuer_words if name in word.lower()), "")
+    return next((url for name, url in DIRECTORIES.items() for word in cert.issuer_words if name in word.lower()), given)
 
 
 class Ari:
@@ -144,7 +146,7 @@ class Ari:
             return None
         entry = self.known.get(name, {})
         if self.now.timestamp() < number_in(entry, "until"):
-            if entry.get("trouble"):
+            if entry.get("trouble") and not number_in(entry, "end"):
                 raise Failed(printable(str(entry["trouble"])))
             return kept_window(entry)
         try:
@@ -152,6 +154,8 @@ class Ari:
             window = read_window(page)
         except Failed as reason:
             self.known[name] = {**entry, "until": (self.now + USUAL).timestamp(), "trouble": str(reason)}
+            if number_in(entry, "end"):
+                return kept_window(entry)  # what it said before holds until it says otherwise
             raise
         first = number_in(entry, "first") or window.end.timestamp()
         until = self.now + retry_after(page.headers, self.now)

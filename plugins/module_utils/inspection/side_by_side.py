@@ -12,7 +12,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-AT_ONCE = 64
+AT_ONCE = 128
 
 
 def side_by_side(works: Sequence[Callable[[], T]], until: float, at_once: int = AT_ONCE) -> list[T | None]:

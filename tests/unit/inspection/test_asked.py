@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -186,6 +187,19 @@ def test_without_dnspython_it_is_said_that_caa_was_not_read(tmp_path: Path) -> N
     path.write_bytes(make(by=LE).pem + LE.pem)
     (result,) = Inspection(settings(ask=("caa",)), None).run([], [file_of({"path": str(path), "trust": [trust(tmp_path, LE_ROOT)]})])
     assert ids(result.findings) == ["caa_unread"]
+
+
+def test_a_resolver_that_hangs_costs_the_deadline_and_what_was_seen_is_told(tmp_path: Path) -> None:
+    def ask(name: str, kind: str) -> Answer:
+        time.sleep(30)
+        return Answer(NO_NAME)
+
+    path = tmp_path / "fullchain.pem"
+    path.write_bytes(make(by=LE, life=5 * DAY).pem + LE.pem)
+    began = time.monotonic()
+    file = file_of({"path": str(path), "trust": [trust(tmp_path, LE_ROOT)]})
+    (result,) = Inspection(settings(ask=("caa",), timeout=0.2, deadline=0.5), ask).run([], [file])
+    assert ids(result.findings) == ["expired", "caa_unread"] and time.monotonic() - began < 3
 
 
 def test_a_question_to_the_dns_is_put_once(tmp_path: Path) -> None:

@@ -82,12 +82,12 @@ def test_a_greeting_without_end_is_left(talk: str, words: bytes, tmp_path: Path)
 
 def test_many_silent_servers_cost_one_deadline(tmp_path: Path) -> None:
     server = Server(silent)
-    endpoints = [endpoint_of({"endpoint": f"h{number}.example:{server.port}", "connect_to": "127.0.0.1"}) for number in range(150)]
+    endpoints = [endpoint_of({"endpoint": f"h{number}.example:{server.port}", "connect_to": "127.0.0.1"}) for number in range(300)]
     began = time.monotonic()
     results = Inspection(settings(timeout=1.0, deadline=1.5)).run(endpoints)
     server.close()
     assert time.monotonic() - began < 4
-    assert {result.findings[0].kind for result in results} == {"timeout", "deadline"} and len(results) == 150
+    assert {result.findings[0].kind for result in results} == {"timeout", "deadline"} and len(results) == 300
 
 
 def test_a_resolver_that_hangs_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

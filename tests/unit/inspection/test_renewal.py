@@ -21,7 +21,7 @@ from plugins.module_utils.inspection.model import Limits, file_of
 from plugins.module_utils.inspection.read import Cert, read
 from plugins.module_utils.inspection.renewal import Ari, Window
 
-from .authority import DAY, HOST, LE, LE_ROOT, MIDDLE, NOW, ROOT, ids, make, settings, stored, trust
+from .authority import DAY, HOST, LE, MIDDLE, NOW, ROOT, ids, make, settings, stored, trust
 
 DIRECTORY = "https://acme.example/directory"
 LIMITS = Limits()
@@ -103,8 +103,12 @@ class Authority:
         return Page(self.status, json.dumps({"suggestedWindow": self.window, "explanationURL": "https://ca.example/why"}).encode(), self.headers)
 
 
+def cert_of_nobody_known() -> Cert:
+    return read(make(by=MIDDLE).der)
+
+
 def test_an_answer_is_kept_for_as_long_as_the_authority_says(tmp_path: Path) -> None:
-    authority, cert, keep = Authority(), read(make(by=LE).der), tmp_path / "ari.json"
+    authority, cert, keep = Authority(), cert_of_nobody_known(), tmp_path / "ari.json"
     for hours, asked in ((0, 2), (5, 2), (7, 4)):
         ari = Ari(authority.get, NOW + timedelta(hours=hours), keep)
         window = ari.window(cert, DIRECTORY)
@@ -114,7 +118,7 @@ def test_an_answer_is_kept_for_as_long_as_the_authority_says(tmp_path: Path) -> 
 
 
 def test_the_first_window_is_remembered(tmp_path: Path) -> None:
-    authority, cert, keep = Authority(), read(make(by=LE).der), tmp_path / "ari.json"
+    authority, cert, keep = Authority(), cert_of_nobody_known(), tmp_path / "ari.json"
     first = Ari(authority.get, NOW, keep)
     first.window(cert, DIRECTORY)
     first.save()
@@ -124,7 +128,7 @@ def test_the_first_window_is_remembered(tmp_path: Path) -> None:
 
 
 def test_an_authority_that_fails_is_asked_again_later_only(tmp_path: Path) -> None:
-    authority, cert, keep = Authority(), read(make(by=LE).der), tmp_path / "ari.json"
+    authority, cert, keep = Authority(), cert_of_nobody_known(), tmp_path / "ari.json"
     authority.status = 503
     for _ in range(2):
         ari = Ari(authority.get, NOW, keep)
@@ -134,9 +138,20 @@ def test_an_authority_that_fails_is_asked_again_later_only(tmp_path: Path) -> No
     assert len(authority.asked) == 2
 
 
+def test_what_an_authority_said_before_holds_while_it_fails(tmp_path: Path) -> None:
+    authority, cert, keep = Authority(), cert_of_nobody_known(), tmp_path / "ari.json"
+    for hours in (0, 24, 25):
+        ari = Ari(authority.get, NOW + timedelta(hours=hours), keep)
+        window = ari.window(cert, DIRECTORY)
+        ari.save()
+        assert window is not None and window.end.year == 2027
+        authority.status = 503
+    assert len(authority.asked) == 4
+
+
 def test_in_check_mode_nothing_is_kept(tmp_path: Path) -> None:
     ari = Ari(Authority().get, NOW, tmp_path / "ari.json", write=False)
-    ari.window(read(make(by=LE).der), DIRECTORY)
+    ari.window(cert_of_nobody_known(), DIRECTORY)
     ari.save()
     assert not list(tmp_path.iterdir())
 
@@ -174,28 +189,29 @@ def test_a_directory_that_names_no_place_for_windows_is_asked_once(body: bytes) 
     ari = Ari(fetch, NOW)
     for _ in range(2):
         with pytest.raises(Failed, match="no renewalInfo"):
-            ari.window(read(make(by=LE).der), DIRECTORY)
+            ari.window(cert_of_nobody_known(), DIRECTORY)
     assert asked == [DIRECTORY]
 
 
 @pytest.mark.parametrize("kept", ["", "[]", "{", '{"a": 1}', '{"%s": {"start": "x", "end": [], "until": true}}', '{"%s": {"end": 1e300, "until": 1e300}}'])
 def test_a_damaged_cache_costs_a_question_and_nothing_else(kept: str, tmp_path: Path) -> None:
-    cert, authority = read(make(by=LE).der), Authority()
+    cert, authority = cert_of_nobody_known(), Authority()
     (tmp_path / "ari.json").write_text(kept.replace("%s", renewal.identifier(cert)))
     assert Ari(authority.get, NOW, tmp_path / "ari.json").window(cert, DIRECTORY) is not None and len(authority.asked) == 2
 
 
 def test_authorities_that_nobody_knows_are_not_asked(tmp_path: Path) -> None:
     assert Ari(Authority().get, NOW).window(read(make(by=MIDDLE).der)) is None
+    assert Ari(Authority().get, NOW).window(read(make().der), DIRECTORY) is None
     assert renewal.directory_of(read(make(by=LE).der)) == "https://acme-v02.api.letsencrypt.org/directory"
 
 
 def test_an_inspection_asks_and_tells(tmp_path: Path) -> None:
     authority = Authority("2026-10-01T00:00:00Z", "2026-10-02T00:00:00Z")
     path = tmp_path / "fullchain.pem"
-    path.write_bytes(make(by=LE).pem + LE.pem)
+    path.write_bytes(make(by=MIDDLE).pem + MIDDLE.pem)
     about: dict[str, Any] = {"ask": ("ari",), "directory": DIRECTORY}
-    file = file_of({"path": str(path), "names": [HOST], "trust": [trust(tmp_path, LE_ROOT)]})
+    file = file_of({"path": str(path), "names": [HOST], "trust": [trust(tmp_path, ROOT)]})
     (result,) = Inspection(settings(**about), fetch=lambda url, *_: authority.get(url)).run([], [file])
     assert ids(result.findings) == ["ari_window_moved_earlier", "renewal_overdue"]
     authority.status = 500

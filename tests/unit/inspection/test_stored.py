@@ -195,6 +195,8 @@ def test_a_key_that_is_used_for_years_is_told_from_the_certificates_before(tmp_p
     (found,) = stored(tmp_path, make(by=MIDDLE, key=key), MIDDLE, earlier=[str(before)])
     assert (found.id, found.severity) == ("key_reused_too_long", NOTE)
     assert stored(tmp_path, make(by=MIDDLE), MIDDLE, earlier=[str(before)]) == []
+    (lost,) = stored(tmp_path, make(by=MIDDLE), MIDDLE, earlier=["/nowhere.pem"])
+    assert (lost.id, lost.severity) == ("file_unreadable", NOTE)
 
 
 @pytest.mark.parametrize(("days", "ago", "wrong"), [(398, 300, False), (199, 20, False), (201, 20, True)])
@@ -232,6 +234,16 @@ def test_a_subject_that_is_not_utf_8_is_a_finding_and_the_rest_is_judged(tmp_pat
     path.write_bytes(b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(content) + b"-----END CERTIFICATE-----\n")
     (result,) = Inspection(settings()).run([], [file_of({"path": str(path), "names": [HOST], "trust": [trust(tmp_path, ROOT)]})])
     assert {"certificate_unreadable", "expired", "name_mismatch"} <= set(ids(result.findings))
+
+
+def test_a_date_that_cannot_be_read_is_told_and_not_taken_for_an_old_one(tmp_path: Path) -> None:
+    made = make(("home.example.org",), MIDDLE)
+    for date in re.findall(rb"\x17\x0d(\d{12}Z)", made.der)[-1:]:
+        content = made.der.replace(date, b"999999999999Z")
+    path = tmp_path / "fullchain.pem"
+    path.write_bytes(b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(content) + b"-----END CERTIFICATE-----\n")
+    (result,) = Inspection(settings()).run([], [file_of({"path": str(path), "names": [HOST]})])
+    assert not {"expired", "lifetime_fraction_low"} & set(ids(result.findings)) and result.findings[0].id in ("file_unreadable", "certificate_unreadable")
 
 
 def test_a_chain_of_hundreds_is_judged_in_time(tmp_path: Path) -> None:

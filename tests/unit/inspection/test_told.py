@@ -69,9 +69,11 @@ def test_an_endpoint_is_written_as_people_do(given: str, place: tuple[str, int])
     assert place_of(given, 443) == place
 
 
-@pytest.mark.parametrize(
-    "given", ["", "a:0", "a:65536", "a:https", "[::1", "[a]:1", "a b", "a..b", "x" * 64 + ".example", "a\nb", "https://a.example/", ":443", "a:²"]
-)
+NO_ENDPOINTS = ["", "a:0", "a:65536", "a:https", "[::1", "[a]:1", "a b", "a..b", "x" * 64 + ".example", "a\nb", ":443", "a:²"]
+NO_ENDPOINTS += ["https://a.example/", "a/b", "a*.example", "fe80::1%a b"]
+
+
+@pytest.mark.parametrize("given", NO_ENDPOINTS)
 def test_what_is_no_endpoint_is_refused_with_words(given: str) -> None:
     with pytest.raises(ValueError, match=r"is no |is not a valid"):
         endpoint_of({"endpoint": given})
