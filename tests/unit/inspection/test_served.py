@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import subprocess
 import threading
 import warnings
 from collections.abc import Iterator
@@ -105,6 +106,16 @@ def test_every_service_is_asked_for_tls_in_its_own_words(service: str, tmp_path:
     context = server_context(tmp_path, [make(by=MIDDLE), MIDDLE])
     with running(Server(then_tls(SERVICES[service], context))) as server:
         assert served(server.port, roots, starttls=service) == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_openssl_asks_these_servers_for_tls_in_the_same_words(service: str, tmp_path: Path) -> None:
+    """Who wrote the one side wrote the other: that the servers here are like real ones is seen by a client that others wrote."""
+    context = server_context(tmp_path, [make(by=MIDDLE), MIDDLE])
+    with running(Server(then_tls(SERVICES[service], context))) as server:
+        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-starttls", service, "-xmpphost", HOST, "-servername", HOST, "-brief"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
+    assert "CONNECTION ESTABLISHED" in done.stdout + done.stderr, done.stdout + done.stderr
 
 
 def test_active_directory_answers_with_long_lengths(tmp_path: Path, roots: str) -> None:
