@@ -24,6 +24,8 @@ from .side_by_side import side_by_side
 from .stores import Stores, climb
 
 MOST_ADDRESSES = 16
+MOST_TOLD = 16
+"""Certificates of a chain that are told; a bundle of roots is no chain."""
 GRACE = 0.5
 """Seconds in which connections that ended with the time for everything may still say how."""
 UNANSWERED = {"ari": "ari_unreachable", "caa": "caa_unread", "crl": "crl_unreachable"}
@@ -246,7 +248,7 @@ def as_json(result: Result, settings: Settings) -> dict[str, Any]:
         "worst": result.worst,
         "findings": [{**asdict(one), "seen": list(one.seen), "about": list(one.about)} for one in result.findings],
         "certificate": told(leaf) if leaf else None,
-        "chain": [told(cert) for cert in result.chain[1:]],
+        "chain": [told(cert) for cert in result.chain[1:MOST_TOLD]],
         "profile": identity.profile(leaf) if leaf else None,
         "life_left": round(renewal.left(leaf, settings.now), 4) if leaf else None,
         "days_left": round((leaf.not_after - settings.now).total_seconds() / 86400, 2) if leaf else None,
