@@ -7,10 +7,10 @@ from __future__ import annotations
 import ipaddress
 import socket
 
+from ..address.reserved import SHARED, kind
 from .answer import BROKEN, FOUND, NO_NAME, SERVFAIL, TIMEOUT, Answer
 from .problem import Problem, printable
 
-CARRIER = ipaddress.ip_network("100.64.0.0/10")
 FALLS_BACK = "Let's Encrypt asks IPv6 first and turns to IPv4 only when IPv6 does not answer in time, never after a wrong answer."
 
 
@@ -71,7 +71,7 @@ def private(name: str, address: str, alone: bool) -> Problem:
     place = ipaddress.ip_address(address)
     if place.is_loopback:
         what = "which every machine takes for itself"
-    elif place in CARRIER:
+    elif kind(address) == SHARED:
         what = "which your provider shares among customers (CGNAT), so nobody reaches it from outside"
     else:
         what = "which is good inside the home alone"

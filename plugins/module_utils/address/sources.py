@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..acme.problem import printable
+from .dns_message import AAAA, CH, IN, TXT, A, NotAsked, Refusal, question, records
 from .model import IPV4, IPV6, Sighting, SourceKind
 from .names import NAMES as NAMES
 from .names import kind_of
@@ -39,8 +40,6 @@ PAGES = {
     "https:icanhazip": Page("https://ipv4.icanhazip.com/", "https://ipv6.icanhazip.com/"),  # https://github.com/major/icanhaz
     "https:cloudflare": Page("https://www.cloudflare.com/cdn-cgi/trace", "https://www.cloudflare.com/cdn-cgi/trace", TRACE),
 }
-
-A, TXT, AAAA, IN, CH = 1, 16, 28, 1, 3
 
 
 class Resolver(NamedTuple):
@@ -164,37 +163,14 @@ def over_dns(resolver: Resolver, family: str, source: str, timeout: float, devic
             return answered(stream.read(min(struct.unpack("!H", head)[0], MOST)), number, kind)
 
 
-def question(number: int, name: str, kind: int, family: int) -> bytes:
-    """A DNS message with one question (RFC 1035, section 4)."""
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    return struct.pack("!HHHHHH", number, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", kind, family)
-
-
 def answered(message: bytes, number: int, kind: int) -> str:
     """The first record of a kind in an answer, as text. Raises Unusable, ValueError, IndexError or struct.error for what is no such answer."""
-    given, flags, questions, answers = struct.unpack("!HHHH", message[:8])
-    if given != number or not flags & 0x8000:
-        raise Unusable("it answered something that was not asked")
-    if flags & 0x000F:
-        raise Unusable(f"it refuses the question (DNS code {flags & 0x000F})")
-    place = 12
-    for _ in range(questions):
-        place = after_name(message, place) + 4
-    for _ in range(answers):
-        place = after_name(message, place)
-        found, _, _, length = struct.unpack("!HHIH", message[place : place + 10])
-        data = message[place + 10 : place + 10 + length]
-        place += 10 + length
-        if found == kind and len(data) == length:
-            if kind == TXT:
-                return data[1 : 1 + data[0]].decode("ascii")
-            return socket.inet_ntop(socket.AF_INET if kind == A else socket.AF_INET6, data)
-    raise Unusable("its answer holds no address")
-
-
-def after_name(message: bytes, place: int) -> int:
-    while message[place]:
-        if message[place] & 0xC0:
-            return place + 2
-        place += 1 + message[place]
-    return place + 1
+    try:
+        found = records(message, number, kind)
+    except (NotAsked, Refusal) as why:
+        raise Unusable(str(why)) from why
+    if not found:
+        raise Unusable("its answer holds no address")
+    if kind == TXT:
+        return found[0][1 : 1 + found[0][0]].decode("ascii")
+    return socket.inet_ntop(socket.AF_INET if kind == A else socket.AF_INET6, found[0])

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-IPV4, IPV6 = "ipv4", "ipv6"
-FAMILIES = (IPV4, IPV6)
+from ..address.model import FAMILIES as FAMILIES
+from ..address.model import IPV4 as IPV4
+from ..address.model import IPV6 as IPV6
+
 RECORD = {IPV4: "A", IPV6: "AAAA"}
 CLEAR = ""
 """In place of an address: the record is to go."""

@@ -16,6 +16,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ..host import memory
 from .backoff import DAY, LONGEST
 
 NAME = "state.json"
@@ -142,7 +143,7 @@ class State:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            self.owned(lock)
+            memory.owned(lock, self.folder)
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.load()
             yield
@@ -166,33 +167,13 @@ class State:
         if text == self.written:
             os.utime(self.folder / NAME)
             return
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.folder / NAME
         if self.set_aside:
             with contextlib.suppress(FileNotFoundError):
                 path.rename(self.folder / self.set_aside)
             self.set_aside = ""
-        temporary = self.folder / f".{NAME}.{os.getpid()}"
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                self.owned(file.fileno())
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        memory.write(path, text)
         self.written = text
-
-    def owned(self, descriptor: int) -> None:
-        """What root writes here by hand belongs to the user whose folder it is, who else could not go on with it."""
-        if self.folder is not None and os.geteuid() == 0:
-            status = self.folder.stat()
-            os.fchown(descriptor, status.st_uid, status.st_gid)
 
 
 def times(values: Any) -> list[float]:

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..acme.addresses import CARRIER, FALLS_BACK
+from ..acme.addresses import FALLS_BACK
 from ..acme.answer import BROKEN, NO_NAME, TIMEOUT
 from ..acme.problem import printable
+from ..address import reserved
 from ..address.model import FAMILIES, IPV4, IPV6
 from .challenge import SPOKEN as ANSWERED
 from .findings import NOT_PROVEN, PROVEN_INSIDE, PROVEN_OUTSIDE, WARNING, Finding, finding, listed
@@ -154,8 +154,7 @@ def worded(seen: Seen, kind: str, address: str, group: Group) -> Finding:
     has = f"your home has {home}" if home else f"your home has no public {SPOKEN[family]} address"
     evidence = group.evidence[:6]
     if kind == "private_record":
-        place = ipaddress.ip_address(address)
-        why = "which your provider shares among customers (CGNAT)" if place in CARRIER else "which means something inside a home alone"
+        why = "which your provider shares among customers (CGNAT)" if reserved.kind(address) == reserved.SHARED else "which means something inside a home alone"
         advice = (
             f"Put {home or 'your public address'} into the record {DNS_PROVIDER}, or let DDNS do it. Should the name lead there for your own devices only, "
             "keep that in the DNS of your home (role lan_names)."

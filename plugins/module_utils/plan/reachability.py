@@ -10,11 +10,10 @@ from typing import Any
 
 from ..ddns.model import FAMILIES, Capabilities
 from ..ddns.providers import registry
+from ..router.model import TAG
 from .collection import House
 from .model import Forwarding, NameAccount, NamePublisher, Plan
 from .published import PUBLIC_ADDRESS
-
-FORWARDED = "homeserver.exposure"
 
 
 def add_reachability(plan: Plan, house: House) -> None:
@@ -40,7 +39,7 @@ def forwardings(name: str, https: int, http: int, http3: bool, house: House) -> 
     if not own:
         return []
     wished = ([(http, "tcp", 80)] if http else []) + [(https, "tcp", https)] + ([(https, "udp", https)] if http3 else [])
-    return [Forwarding(outside, protocol, own[0], inside, f"{FORWARDED} {name}") for outside, protocol, inside in wished]
+    return [Forwarding(outside, protocol, own[0], inside, f"{TAG} {name}") for outside, protocol, inside in wished]
 
 
 def check_one_rule(plan: Plan, house: House) -> None:

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Mapping as Table
 from pathlib import Path
 from typing import Any
 
+from ..host import memory
 from .mapping import Remembered
 from .model import TAG, Mapping
 
@@ -45,19 +45,5 @@ def plain(mapping: Mapping) -> dict[str, Any]:
 
 
 def write(folder: Path, state: Table[str, Any]) -> None:
-    """Whole or not at all, and for the folder's owner also where root writes: systemd does not give the file to the unit's user. Raises OSError."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = folder / f".{FILE}.{os.getpid()}"
-    try:
-        new.unlink(missing_ok=True)
-        # The folder may belong to another than root, who must not lead root elsewhere by a link.
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as file:
-            if os.geteuid() == 0:
-                owner = folder.stat()
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            file.write(json.dumps(state, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(folder / FILE)
-    finally:
-        new.unlink(missing_ok=True)
+    """Raises OSError."""
+    memory.write(folder / FILE, json.dumps(state, indent=1) + "\n")

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from plugins.module_utils.address import sources
+from plugins.module_utils.address.dns_message import question
 from plugins.module_utils.address.model import IPV4, IPV6, Sighting
-from plugins.module_utils.address.sources import PAGES, RESOLVERS, Page, ask, question
+from plugins.module_utils.address.sources import PAGES, RESOLVERS, Page, ask
 from tests.unit.probe.server import HOST, Server, authority
 
 HOME = "5.9.0.10"

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import html
-import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
-from ...acme.problem import printable
 from ..model import CLEAR, FAMILIES, RECORD, Account, Call, Kind, Outcome
+from ..redact import redacted
 from ..transport import Request, Response, Transport, Unreachable
 from . import answers
 from .port import Provider
-
-STARS = "***"
 
 
 class WebProvider(Provider):
@@ -114,18 +110,8 @@ class WebProvider(Provider):
 
     def redacted(self, text: str) -> str:
         """Text of a stranger in at most 200 printable characters, without what this account keeps secret, however the stranger spells it."""
-        secrets = [self.option(name) for name, option in self.OPTIONS.items() if option.secret] + [*self.account.secrets.values(), *self.headers]
-        for form in sorted({form for secret in secrets if secret.strip() for form in spellings(secret.strip())}, key=len, reverse=True):
-            text = re.sub(re.escape(form), STARS, text, flags=re.IGNORECASE)
-        return printable(text, 200)
-
-
-def spellings(secret: str) -> set[str]:
-    """A secret as it is, as URLs, web pages and JSON write it, in Base64, and as UTF-8 reads what is Latin-1."""
-    raw = secret.encode("utf-8", "replace")
-    mangled = secret.encode("latin-1", "replace").decode("utf-8", "replace")
-    escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
-    return {secret, quote(raw), quote(raw, safe=""), quote_plus(raw), html.escape(secret), escaped, base64.b64encode(raw).decode(), mangled}
+        secrets = [self.option(name) for name, option in self.OPTIONS.items() if option.secret]
+        return redacted(text, [*secrets, *self.account.secrets.values(), *self.headers])
 
 
 def query(pairs: Iterable[tuple[str, str]]) -> str:
