@@ -33,6 +33,7 @@ def judged(cert: Cert, share_left: float, limits: Limits = LIMITS, window: Windo
     return list(renewal.judge(cert, now, limits, window, "here"))
 
 
+@pytest.mark.proves("B02")
 @pytest.mark.parametrize("life", LIVES)
 @pytest.mark.parametrize(
     ("left", "severities"), [(0.99, []), (0.34, []), (0.33, [WARNING]), (0.17, [WARNING]), (0.16, [ERROR]), (0.01, [ERROR])], ids=lambda value: str(value)
@@ -62,6 +63,7 @@ def test_expired_and_not_yet_valid_are_told_with_how_long() -> None:
     assert "expired 5 hours ago" in late.what and "in 30 minutes only" in soon.what and "clock" in soon.advice and "clock" not in later.advice
 
 
+@pytest.mark.proves("B02")
 def test_the_authority_s_window_decides_where_it_is_known() -> None:
     cert = read(make(by=LE).der)
     start, end = cert.not_before + 55 * DAY, cert.not_before + 57 * DAY
