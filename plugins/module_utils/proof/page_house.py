@@ -1,0 +1,124 @@
+# Copyright (c) homeserver.exposure contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What listens on each host, and the network, on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..address.model import FAMILIES
+from ..network.report import CONNECTED, STATES
+from ..network.seen import SPOKEN
+from .style import mark
+from .words import entries, esc, mapping, plural, sentences
+
+REACH = {"any": "every address", "lan": "the home network", "loopback": "this machine alone"}
+PROXIES = ("docker-proxy", "rootlessport", "dockerd")
+
+
+def listening(audits: Mapping[str, Any]) -> str:
+    return "".join(host_card(name, mapping(audit)) for name, audit in audits.items())
+
+
+def host_card(name: str, audit: Mapping[str, Any]) -> str:
+    """What nobody declared comes first; what only the machine itself reaches is folded away."""
+    rows = ports(audit)
+    shown = [one for one in rows if one["reach"] != "loopback"]
+    shown.sort(key=lambda one: (bool(one["declared"]), one["port"], one["protocol"]))
+    own = [one for one in rows if one["reach"] == "loopback"]
+    strange = sum(not one["declared"] for one in shown)
+    told = f"{plural(strange, 'port')} that nobody declared" if strange else "nothing that nobody declared" if shown else "nothing that others reach"
+    if audit.get("message"):
+        told = f"could not be looked at: {esc(audit['message'])}"
+    head = f'<h3>{esc(name)} <span class="quiet">· {told}</span></h3>'
+    fold = f"<details><summary>{len(own)} more, for the machine alone</summary>{listed(own)}</details>" if own else ""
+    return f'<div class="card host">{head}{listed(shown) if shown else ""}{fold}</div>'
+
+
+def ports(audit: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What listens, what Docker publishes and what a firewall redirects, as rows of one kind. A published port that Docker's own proxy listens on is one row."""
+    published = {(one.get("port"), one.get("protocol")): one for one in entries(audit.get("published"))}
+    rows, met = [], set()
+    for one in entries(audit.get("listening")):
+        key = (one.get("port"), one.get("protocol"))
+        container = published.get(key) if one.get("process") in PROXIES or one.get("container") else None
+        if container:
+            met.add(key)
+        rows.append(port_row(one, who(one, container or {}), one.get("reach"), one.get("declared")))
+    for key, one in published.items():
+        if key not in met and not any(row["key"] == key for row in rows):
+            rows.append(port_row(one, who({}, one), reach_of(str(one.get("address", ""))), one.get("declared")))
+    for one in entries(audit.get("redirected")):
+        place = " ".join(sentences([one.get("family"), one.get("table"), one.get("chain")]))
+        rows.append(port_row(one, f"to {one.get('to', '')}, by a firewall rule ({place})", "any", one.get("declared")))
+    return list({(row["address"], row["key"], row["who"]): row for row in rows}.values())
+
+
+def port_row(one: Mapping[str, Any], by: str, reach: object, declared: object) -> dict[str, Any]:
+    number = one.get("port")
+    return {
+        "key": (number, one.get("protocol")),
+        "port": number if isinstance(number, int) else 0,
+        "protocol": str(one.get("protocol") or "tcp"),
+        "address": str(one.get("address") or ""),
+        "reach": str(reach or "any"),
+        "who": by,
+        "declared": str(declared or ""),
+    }
+
+
+def reach_of(address: str) -> str:
+    return "loopback" if address.startswith("127.") or address == "::1" else "any"
+
+
+def who(one: Mapping[str, Any], container: Mapping[str, Any]) -> str:
+    name = container.get("container") or one.get("container")
+    if name:
+        image = f" ({container['image']})" if container.get("image") else ""
+        return f"container {name}{image}"
+    unit, process = str(one.get("unit") or ""), str(one.get("process") or "")
+    return f"{process} ({unit})" if process and unit else process or unit or "unknown: it was not run as root"
+
+
+def listed(rows: Sequence[Mapping[str, Any]]) -> str:
+    heads = "".join(f'<th scope="col" role="columnheader">{one}</th>' for one in ("Port", "Open to", "Who", "Declared"))
+    return (
+        '<table class="ports" role="table"><colgroup><col><col><col><col></colgroup>'
+        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead><tbody role="rowgroup">{"".join(line(one) for one in rows)}</tbody></table>'
+    )
+
+
+def line(one: Mapping[str, Any]) -> str:
+    declared = f"{mark('ok')} {esc(one['declared'])}" if one["declared"] else f'<span class="warn">{mark("warning")} not declared</span>'
+    if one["reach"] == "loopback" and not one["declared"]:
+        declared = '<span class="quiet">needs no line</span>'
+    reach = f'{REACH.get(one["reach"], esc(one["reach"]))} <span class="quiet small">{esc(one["address"])}</span>'
+    return (
+        f'<tr role="row"><th scope="row" role="rowheader"><code>{one["port"] or "?"}/{esc(one["protocol"])}</code></th>'
+        f'<td role="cell">{reach}</td><td role="cell">{esc(one["who"])}</td><td role="cell">{declared}</td></tr>'
+    )
+
+
+def network(picture: Mapping[str, Any], findings: str) -> str:
+    """The diagnosis at a glance, then what it found."""
+    if not picture:
+        return ""
+    rows: list[tuple[str, str]] = []
+    verdicts, addresses = mapping(picture.get("verdicts")), mapping(picture.get("addresses"))
+    for family in FAMILIES:
+        verdict = str(verdicts.get(family) or "")
+        known = ", ".join(sentences(addresses.get(family) or []))
+        words = CONNECTED.get(verdict, verdict)
+        if verdict or known:
+            rows.append((SPOKEN[family], f"{known}, {words}" if known and verdict not in ("unknown", "none", "") else known or words))
+    for port, states in mapping(picture.get("ports")).items():
+        told = {family: STATES.get(state, str(state)) for family, state in mapping(states).items()}
+        same = len(set(told.values())) == 1
+        rows.append((f"Port {port}", next(iter(told.values())) if same else "; ".join(f"{SPOKEN.get(family, family)} {one}" for family, one in told.items())))
+    if picture.get("impossible") or picture.get("challenges"):
+        because = str(picture.get("because") or "")
+        rows.append(("Certificates", str(picture.get("impossible") or "") or f"{' and '.join(sentences(picture['challenges']))} can work: {because}"))
+    facts = "".join(f"<dt>{esc(label)}</dt><dd>{esc(told)}</dd>" for label, told in rows if told)
+    calm = "" if findings else "<dt>Findings</dt><dd>Nothing is wrong.</dd>"
+    return f'<dl class="card facts2">{facts}{calm}</dl>{findings}'
