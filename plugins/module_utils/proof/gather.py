@@ -88,12 +88,13 @@ def gather(given: Given, now: datetime, by: str = "homeserver.exposure") -> Proo
     failures = [*failing(given.results), *gaps, *(str(one) for one in given.troubles)]
     wrong = [*said.of_checks(given.results), *said.of_vantages(one for one in found.values() if not one.looked), *said.of_troubles([*given.troubles, *gaps])]
     network = mapping(given.network.get("picture")) or dict(given.network)
+    certificates = list(said.of_certificates(given.results, wrong))
     findings = said.in_order(
         [
-            *said.of_certificates(given.results, wrong),
+            *certificates,
             *said.of_different((site.host, site.certificates, site.checks) for site in sites),
             *said.of_audits(given.audits),
-            *said.of_watches(given.watches),
+            *said.of_watches(given.watches, certificates),
             *said.of_network(network),
         ]
     )

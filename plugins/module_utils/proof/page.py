@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..network.findings import listed
 from . import page_house, page_sites
@@ -16,7 +16,10 @@ from .words import clock, esc, moment, plural
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 SEEN = 6
 """Sentences of evidence that are shown at once."""
+NAME = 80
+"""Letters of a name."""
 KIND = {"error": "Problems", "warning": "Warnings", "note": "Notes"}
+BY = {"site": "Seen from", "certificate": "Seen from", "network": "Proven"}
 WHERE = {"outside": "outside", "lan": "at home", "server": "on the server", "controller": ""}
 
 
@@ -35,12 +38,17 @@ def page(proof: Proof) -> str:
         section("What listens", page_house.listening(proof.audits)),
         section("The network", page_house.network(proof.network, "".join(said(one) for one in proof.findings if one.source == "network"))),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f'<meta name="robots" content="noindex"><meta name="referrer" content="no-referrer"><title>{esc(proof.headline)}</title>\n<style>\n{CSS}\n</style></head>\n'
-        f"<body>{SYMBOLS}<main>\n{chr(10).join(one for one in body if one)}\n</main>\n{footer(proof)}</body></html>\n"
+    head = (
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+        '<meta name="viewport" content="width=device-width,initial-scale=1">',
+        '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex"><meta name="referrer" content="no-referrer">',
+        f"<title>{esc(proof.headline)}</title>",
+        f"<style>\n{CSS}\n</style>",
+    )
+    content = "\n".join(one for one in body if one)
+    return "\n".join(
+        ['<!doctype html>\n<html lang="en">\n<head>', *head, f"</head>\n<body>{SYMBOLS}<main>", content, f"</main>\n{footer(proof)}</body></html>\n"]
     )
 
 
@@ -73,27 +81,26 @@ def facts(proof: Proof) -> list[tuple[str, str]]:
     )
     looked = [one.name for one in proof.vantages if one.looked]
     lost = [one.name for one in proof.vantages if not one.looked]
-    missed = f"<span>{esc(listed(lost))} could not</span>" if lost else ""
+    missed = f"<span>{named(lost)} could not</span>" if lost else ""
     return [
         ("Sites", f"{good} of {len(sites)}{names}" if sites else "none"),
-        ("Least life left", f"{esc(ending[2])}<span>{esc(ending[1])}</span>" if ending else "no certificate seen"),
-        ("Besides", counted(one for one in proof.findings) or "nothing found"),
-        ("Seen from", f"{esc(listed(looked)) or 'nowhere'}{missed}"),
+        ("Least life left", f"{esc(ending[2])}<span>{esc(ending[1], NAME)}</span>" if ending else "no certificate seen"),
+        ("Also found", counted(one for one in proof.findings) or "nothing found"),
+        ("Seen from", f"{named(looked) or 'nowhere'}{missed}"),
     ]
 
 
 def said(one: Said) -> str:
     """One thing that is wrong or worth knowing."""
     if one.source == "site" and one.about:
-        title, text = f"{names(one.about)}: {esc(one.id)}", one.what
+        title, text = f"{esc(one.about[0], NAME) if len(one.about) == 1 else f'{len(one.about)} names'}: {esc(one.id, NAME)}", one.what
     else:
         title, text = esc(one.what[0] if one.what else one.id), one.what[1:]
-    rows = []
-    if one.advice:
-        rows.append(("To do", f'<p class="do">{esc(one.advice, 1000)}</p>'))
-    rows += [("Seen", evidence(one.seen))] if one.seen else []
+    rows = [("To do", f'<p class="do">{esc(one.advice, 1000)}</p>')] if one.advice else []
+    rows += [("Names", evidence(one.about))] if one.source == "site" and len(one.about) > 1 else []
     rows += [("Why", esc(one.why))] if one.why else []
-    rows += [("From" if one.source != "host" else "Host", esc(listed(one.by, 6)))] if one.by else []
+    rows += [("Seen", evidence(one.seen))] if one.seen else []
+    rows += [(BY[one.source], named(one.by))] if one.by and one.source in BY else []
     told = evidence(text) if text else ""
     listing = "".join(f"<dt>{label}</dt><dd>{content}</dd>" for label, content in rows)
     word = {"error": "Problem: ", "warning": "Warning: ", "note": "Note: "}[one.severity]
@@ -104,9 +111,8 @@ def said(one: Said) -> str:
     )
 
 
-def names(about: Sequence[str]) -> str:
-    """Up to four names, or how many."""
-    return esc(listed(about, 3)) if len(about) < 5 else f"{len(about)} names ({esc(listed(about, 3))})"
+def named(names: Iterable[str]) -> str:
+    return listed([esc(one, NAME) for one in names], 6)
 
 
 def evidence(texts: Sequence[str]) -> str:
@@ -123,7 +129,7 @@ def folded(found: Sequence[Said]) -> str:
 
 def footer(proof: Proof) -> str:
     when = moment(proof.made)
-    places = [f"{esc(one.name)}{f' ({WHERE[one.kind]})' if WHERE[one.kind] else ''}" for one in proof.vantages]
+    places = [f"{esc(one.name, NAME)}{f' ({WHERE[one.kind]})' if WHERE[one.kind] else ''}" for one in proof.vantages]
     return (
         f"<footer><p>Looked at {clock(when) if when else ''} from {', '.join(places) or 'nowhere'}.</p>"
         f"<p>Made by {esc(proof.by)}. The same as JSON lies beside this page. It tells much about your home: keep it to yourself.</p></footer>"

@@ -28,16 +28,17 @@ def host_card(name: str, audit: Mapping[str, Any]) -> str:
     shown.sort(key=lambda one: (bool(one["declared"]), one["port"], one["protocol"]))
     own = [one for one in rows if one["reach"] == "loopback"]
     strange = sum(not one["declared"] for one in shown)
-    told = f"{plural(strange, 'port')} that nobody declared" if strange else "nothing that nobody declared" if shown else "nothing that others reach"
+    told = f"{plural(strange, 'port')} that nobody declared" if strange else "all of it is declared" if shown else "nothing that others reach"
     if audit.get("message"):
         told = f"could not be looked at: {esc(audit['message'])}"
     head = f'<h3>{esc(name)} <span class="quiet">· {told}</span></h3>'
+    unseen = "".join(f'<p class="quiet small unseen">Not seen: {esc(one)}</p>' for one in sentences(audit.get("unseen")))
     fold = f"<details><summary>{len(own)} more, for the machine alone</summary>{listed(own)}</details>" if own else ""
-    return f'<div class="card host">{head}{listed(shown) if shown else ""}{fold}</div>'
+    return f'<div class="card host">{head}{listed(shown) if shown else ""}{fold}{unseen}</div>'
 
 
 def ports(audit: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What listens, what Docker publishes and what a firewall redirects, as rows of one kind. A published port that Docker's own proxy listens on is one row."""
+    """What listens, what Docker publishes and what a firewall redirects. A published port that Docker's own proxy listens on is one row."""
     published = {(one.get("port"), one.get("protocol")): one for one in entries(audit.get("published"))}
     rows, met = [], set()
     for one in entries(audit.get("listening")):
@@ -48,7 +49,7 @@ def ports(audit: Mapping[str, Any]) -> list[dict[str, Any]]:
         rows.append(port_row(one, who(one, container or {}), one.get("reach"), one.get("declared")))
     for key, one in published.items():
         if key not in met and not any(row["key"] == key for row in rows):
-            rows.append(port_row(one, who({}, one), reach_of(str(one.get("address", ""))), one.get("declared")))
+            rows.append(port_row(one, who({}, one), one.get("reach") or reach_of(addresses(one)), one.get("declared")))
     for one in entries(audit.get("redirected")):
         place = " ".join(sentences([one.get("family"), one.get("table"), one.get("chain")]))
         rows.append(port_row(one, f"to {one.get('to', '')}, by a firewall rule ({place})", "any", one.get("declared")))
@@ -61,15 +62,19 @@ def port_row(one: Mapping[str, Any], by: str, reach: object, declared: object) -
         "key": (number, one.get("protocol")),
         "port": number if isinstance(number, int) else 0,
         "protocol": str(one.get("protocol") or "tcp"),
-        "address": str(one.get("address") or ""),
+        "address": ", ".join(addresses(one)),
         "reach": str(reach or "any"),
         "who": by,
         "declared": str(declared or ""),
     }
 
 
-def reach_of(address: str) -> str:
-    return "loopback" if address.startswith("127.") or address == "::1" else "any"
+def addresses(one: Mapping[str, Any]) -> tuple[str, ...]:
+    return sentences(one.get("addresses") or one.get("address") or ())
+
+
+def reach_of(found: Sequence[str]) -> str:
+    return "loopback" if found and all(one.startswith("127.") or one == "::1" for one in found) else "any"
 
 
 def who(one: Mapping[str, Any], container: Mapping[str, Any]) -> str:

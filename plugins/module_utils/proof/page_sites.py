@@ -26,6 +26,7 @@ def table(proof: Proof) -> str:
     rows = "".join(row(site, kinds, proof.vantages) for site in proof.sites)
     return (
         '<div class="card"><table class="sites" role="table"><caption class="hide">Every site, its certificate, and what was seen of it from where</caption>'
+        f'<colgroup><col class="s"><col class="l"><col span="{max(1, len(kinds))}"></colgroup>'
         f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead>{rows}</table></div>'
     )
 
@@ -45,7 +46,7 @@ def way(site: Site) -> str:
     """Where a name leads: address, proxy, app."""
     proxy = f"{esc(site.proxy)}{f' ({ENGINES.get(site.engine, esc(site.engine))})' if site.engine else ''}"
     steps = [", ".join(esc(one) for one in site.addresses[:4]), proxy, ", ".join(esc(one) for one in site.leads_to[:4])]
-    end = "<br>Its TLS ends at the app, which sees the proxy’s address in place of each client’s." if site.passthrough else ""
+    end = "<br>Its TLS ends at the app, which sees the proxy&#8217;s address in place of each client&#8217;s." if site.passthrough else ""
     return " → ".join(step for step in steps if step) + end
 
 
@@ -60,8 +61,8 @@ def certificate(site: Site) -> str:
 def bar(life: Life) -> str:
     """From its first moment to its last: how much is over, and a line where the renewal is due."""
     words = esc(f"issued {life.issued}, renewal due {life.due}, expires {life.expires}: {life.told}")
-    spent = max(life.spent, 0.02)
-    return f'<div class="bar {life.state}" role="img" aria-label="{words}" title="{words}"><i style="width:{spent:.1%}"></i><u style="left:{life.due_at:.1%}"></u></div>'
+    over, due = f'<i style="width:{max(life.spent, 0.02):.1%}"></i>', f'<u style="left:{life.due_at:.1%}"></u>'
+    return f'<div class="bar {life.state}" role="img" aria-label="{words}" title="{words}">{over}{due}</div>'
 
 
 def at_a_glance(site: Site, kind: str, vantages: Sequence[Vantage]) -> str:
@@ -73,7 +74,7 @@ def at_a_glance(site: Site, kind: str, vantages: Sequence[Vantage]) -> str:
         looked = any(one.looked for one in vantages if one.kind == kind)
         return f'<span class="mark quiet">{mark("unproven")}{"nothing" if looked else "could not look"}</span>'
     if failed:
-        return f'<span class="mark bad">{mark("failed")}{failed} of {len(states)} failed</span>'
+        return f'<span class="mark bad">{mark("failed")}{failed} failed<span class="hide"> of {len(states)}</span></span>'
     if not proven:
         return f'<span class="mark quiet">{mark("unproven")}not proven</span>'
     return f'<span class="mark">{mark("ok")}{proven} passed</span>'
@@ -83,32 +84,32 @@ def expanded(site: Site, vantages: Sequence[Vantage]) -> str:
     names = [one.name for one in vantages if any(check.vantage == one.name for check in site.checks)]
     if not names and not site.certificates:
         return '<span class="quiet small">Nothing was seen of it.</span>'
-    heads = "".join(f'<th scope="col" role="columnheader">{esc(one)}</th>' for one in names)
-    lines = "".join(
-        f'<tr role="row"><th scope="row" role="rowheader">{esc(name, 80)}</th>'
-        + "".join(f'<td role="cell" data-label="{esc(one, 80)}"><div>{words([check for check in checks if check.vantage == one])}</div></td>' for one in names)
-        + "</tr>"
-        for name, checks in by_name(site.checks)
-    )
+    heads = "".join(f'<th scope="col" role="columnheader">{esc(one, 80)}</th>' for one in ("Check", *names))
+    rows = "".join(line(name, checks, names) for name, checks in by_name(site.checks))
     checks = (
         '<table role="table"><caption class="hide">What each vantage saw</caption>'
         f'<colgroup><col class="c"><col span="{max(1, len(names))}"></colgroup>'
-        f'<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Check</th>{heads}</tr></thead><tbody role="rowgroup">{lines}</tbody></table>'
+        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead>'
+        f'<tbody role="rowgroup">{rows}</tbody></table>'
     )
-    told = (
-        f"What was checked, from {' and '.join(esc(one) for one in names)}"
-        if 0 < len(names) < 3
-        else "What was checked, from each vantage"
-        if names
-        else "Certificate"
-    )
+    told = "What was checked" if names else "Certificate"
     return f'<details><summary>{told}</summary><div class="inner">{checks if names else ""}{"".join(about(one) for one in site.certificates)}</div></details>'
+
+
+def line(name: str, checks: Sequence[Check], vantages: Sequence[str]) -> str:
+    """One check, as each vantage saw it."""
+    cells = []
+    for vantage in vantages:
+        seen = [one for one in checks if one.vantage == vantage]
+        look = "na" if not seen else "no" if any(one.ok is False for one in seen) else ""
+        cells.append(f'<td role="cell" class="{look}" data-label="{esc(vantage, 80)}"><div>{words(seen)}</div></td>')
+    return f'<tr role="row"><th scope="row" role="rowheader">{esc(name, 80)}</th>{"".join(cells)}</tr>'
 
 
 def words(checks: Sequence[Check]) -> str:
     """A cell: each different thing that was seen, with its address where there are several."""
     if not checks:
-        return '<span class="quiet">not checked here</span>'
+        return '<span class="quiet" aria-hidden="true">&#8211;</span><span class="hide">not checked here</span>'
     found: dict[tuple[str, str], list[str]] = {}
     for one in checks:
         found.setdefault((WHOLE[one.ok], one.detail), []).append(one.address)
@@ -116,7 +117,9 @@ def words(checks: Sequence[Check]) -> str:
     lines = []
     for (state, detail), addresses in found.items():
         where = f" [{', '.join(esc(one) for one in addresses)}]" if len(found) > 1 and any(addresses) else ""
-        lines.append(f'<div class="seen">{mark(state, f"{spoken[state]}: ")}<span>{esc(detail) or spoken[state]}{where}</span></div>')
+        lines.append(
+            f'<div class="seen">{mark(state, f"{spoken[state]}: ")}<span>{esc(detail.removeprefix("not proven: ")) or spoken[state]}{where}</span></div>'
+        )
     return "".join(lines)
 
 

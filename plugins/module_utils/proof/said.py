@@ -72,26 +72,31 @@ def of_checks(results: Mapping[str, Any]) -> list[Said]:
 def of_vantages(lost: Iterable[Vantage]) -> Iterator[Said]:
     for one in lost:
         advice = "See that Ansible reaches it (ansible -m ping), and run the proof again."
-        yield Said(
-            "error", "could not look", "site", (f"{one.name} could not look: {one.why}",), "What it would have seen is not proven.", advice, by=(one.name,)
-        )
+        yield Said("error", "could not look", "site", (f"{one.name} could not look: {one.why}",), "What it would have seen is not proven.", advice)
 
 
 def of_troubles(troubles: Iterable[object]) -> Iterator[Said]:
     return (Said("error", "before the proof", "site", (str(one),)) for one in troubles)
 
 
+NOT_FOR_A_SERVER = frozenset({"untrusted_chain", "self_signed", "trust_store_unreadable"})
+"""What the store of the server itself has no say in: those of its visitors count."""
+
+
 def of_certificates(results: Mapping[str, Any], wrong: Sequence[Said]) -> Iterator[Said]:
-    """What the inspector found, without the sentences that a failed check says already."""
-    known = [(about, what) for one in wrong if one.id.startswith("certificate") for about in one.about for what in one.what]
+    """What the inspector found, without what a failed check says already."""
+    failed = [(about, f"{about}: {what}") for one in wrong if one.source == "site" for about in one.about for what in one.what]
+    broken = {about for about, _ in failed}
     for vantage, result in results.items():
         for seen in entries(result.get("certificates")):
             host = str(seen.get("host", ""))
             for one in entries(seen.get("findings")):
-                what = str(one.get("what", ""))
-                if any(host == about and what and what in told for about, told in known):
+                what, name = str(one.get("what", "")), str(one.get("id", ""))
+                bare = what.removeprefix(f"{seen.get('target', '')}: ").rstrip(".")
+                told = any(host == about and bare and bare in text for about, text in failed) or (name == "endpoint_unreachable" and host in broken)
+                if told or (result.get("kind") == "server" and name in NOT_FOR_A_SERVER):
                     continue
-                kind = f"{one.get('id', '')}{': ' + str(one['kind']) if one.get('kind') else ''}"
+                kind = f"{name}: {one['kind']}" if one.get("kind") else name
                 yield Said(
                     *(weight(one.get("severity")), kind, "certificate", (what,), str(one.get("why", "")), str(one.get("advice", ""))),
                     *(sentences(one.get("seen")), (host,), (vantage,)),
@@ -124,14 +129,18 @@ def of_audits(audits: Mapping[str, Any]) -> Iterator[Said]:
             yield Said("warning", "not audited", "host", (f"{host} was not audited: {message}",), "What it exposes is not known.", advice, by=(host,))
 
 
-def of_watches(watches: Mapping[str, Any]) -> Iterator[Said]:
-    """What the watch of each host holds for wrong."""
+def of_watches(watches: Mapping[str, Any], certificates: Sequence[Said]) -> Iterator[Said]:
+    """What the watch of each host holds for wrong, without what was seen of certificates right now."""
+    known = {(one.id.partition(":")[0], about) for one in certificates for about in one.about}
     for host, watch in watches.items():
         for one in entries(mapping(watch).get("findings")):
-            what = f"{host}: {one.get('what') or one.get('where') or one.get('key') or one.get('id') or ''}"
+            about = sentences(one.get("about"))
+            if any((one.get("id"), name) in known for name in about):
+                continue
+            what = f"{host}: {one.get('what') or one.get('id') or ''}"
             yield Said(
                 *(weight(one.get("severity")), str(one.get("id", "")), "watch", (what,), str(one.get("why") or "")),
-                *(str(one.get("advice") or one.get("do") or ""), sentences(one.get("seen")), sentences(one.get("about")), (host,)),
+                *(str(one.get("advice") or ""), sentences(one.get("seen")), about, (host,)),
             )
 
 

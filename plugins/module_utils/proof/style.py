@@ -98,7 +98,8 @@ svg.m{width:1.1em;height:1.1em;flex:none;vertical-align:-.18em}
 details>summary{cursor:pointer;color:var(--quiet);font-size:13px;list-style:none;
 display:inline-flex;gap:6px;align-items:center;padding:2px 0}
 details>summary::-webkit-details-marker{display:none}
-details>summary::before{content:"";width:6px;height:6px;border:solid currentColor;border-width:0 1.5px 1.5px 0;transform:rotate(-45deg);transition:transform .15s}
+details>summary::before{content:"";flex:none;width:6px;height:6px;border:solid currentColor;border-width:0 1.5px 1.5px 0;
+transform:rotate(-45deg);transition:transform .15s}
 details[open]>summary::before{transform:rotate(45deg)}
 details>summary:hover{color:var(--ink)}
 details.fold{margin-top:10px}
@@ -109,21 +110,22 @@ th{text-align:left;font-weight:500;color:var(--quiet);font-size:13px}
 th,td{padding:12px 14px;vertical-align:top}
 th:first-child,td:first-child{padding-left:24px}th:last-child,td:last-child{padding-right:24px}
 .sites{table-layout:fixed}
-.sites col.s{width:35%}.sites col.l{width:22%}
+.sites col.s{width:35%}.sites col.l{width:19%}
 .sites>thead th{padding-top:14px;padding-bottom:10px;border-bottom:1px solid var(--line)}
 .sites>tbody+tbody{border-top:1px solid var(--line)}
-.sites>tbody>tr>td,.sites>tbody>tr>th{padding-top:18px;padding-bottom:4px}
-.sites>tbody>tr.more>td{padding-top:2px;padding-bottom:14px;padding-left:54px}
+.sites>tbody>tr>td,.sites>tbody>tr>th{padding-top:18px;padding-bottom:0}
+.sites th:nth-child(n+3),.sites td:nth-child(n+3){padding-left:8px;padding-right:8px}
+.sites>tbody>tr.more>td{padding-top:0;padding-bottom:12px;padding-left:54px}
 .site{display:flex;gap:12px;font-size:15px;color:var(--ink);font-weight:400}
 .site svg.m{width:18px;height:18px;margin-top:3px}
 .site b{font-weight:600;font-size:16px}
 .site .quiet{display:block;font-size:13px;line-height:1.5}
-.life{min-width:170px;max-width:260px}
+.life{max-width:260px}
 .bar{position:relative;height:8px;border-radius:4px;background:var(--track);margin:7px 0 6px}
 .bar i{position:absolute;left:0;top:0;bottom:0;border-radius:4px;background:var(--bar-good)}
 .bar.late i{background:var(--bar-warn)}.bar.critical i,.bar.over i,.bar.future i{background:var(--bar-bad)}
 .bar u{position:absolute;top:-3px;bottom:-3px;width:2px;margin-left:-1px;background:var(--ink);opacity:.55;border-radius:1px}
-.mark{display:flex;gap:7px;align-items:center;white-space:nowrap}
+.mark{display:flex;gap:7px;align-items:flex-start;line-height:1.35;padding-top:2px;overflow-wrap:normal}
 .inner{background:var(--sunk);border-radius:10px;margin:8px 0 6px;padding:4px 0 8px}
 .inner table{font-size:13px;line-height:1.5;table-layout:fixed}
 .inner th,.inner td{padding:7px 12px;border-top:1px solid var(--line)}
@@ -131,10 +133,12 @@ th:first-child,td:first-child{padding-left:24px}th:last-child,td:last-child{padd
 .inner th:first-child,.inner td:first-child{padding-left:18px}
 .inner tbody th{color:var(--ink)}
 .inner col.c{width:120px}
+.inner td.no{background:var(--bad-soft);color:var(--bad)}
 .seen{display:flex;gap:7px}
 .seen svg.m{margin-top:3px}
 .seen+.seen{margin-top:3px}
-.inner>dl{display:grid;grid-template-columns:108px 1fr;gap:3px 12px;margin:4px 18px 4px;font-size:13px;line-height:1.5;border-top:1px solid var(--line);padding-top:10px}
+.inner>dl{display:grid;grid-template-columns:108px 1fr;gap:3px 12px;margin:4px 18px 4px;font-size:13px;line-height:1.5;
+border-top:1px solid var(--line);padding-top:10px}
 .inner>dl dt,.facts2 dt{color:var(--quiet)}
 .inner>dl dd,.facts2 dd{margin:0;min-width:0}
 .facts2{display:grid;grid-template-columns:130px 1fr;gap:7px 14px;margin:0;padding:20px 24px}
@@ -142,6 +146,7 @@ th:first-child,td:first-child{padding-left:24px}th:last-child,td:last-child{padd
 .host+.host{margin-top:18px}
 .host h3{padding:18px 24px 8px}
 .host table th,.host table td{padding-top:8px;padding-bottom:8px;border-top:1px solid var(--line)}
+.unseen{padding:8px 24px 14px}
 .host details{padding:10px 24px 14px;border-top:1px solid var(--line)}
 .host details table{margin:8px -24px 0;width:calc(100% + 48px)}
 .ports col:nth-child(1){width:16%}.ports col:nth-child(2){width:27%}.ports col:nth-child(3){width:31%}
@@ -179,7 +184,7 @@ td.by::before{content:attr(data-label);color:var(--quiet);flex:0 0 104px}
 .inner th:first-child,.inner td:first-child{padding-left:14px}
 .inner tbody tr{border-top:1px solid var(--line);padding:7px 0}
 .inner tbody tr:first-child{border-top:0}
-.inner td{display:flex;gap:8px}
+.inner td{display:flex;gap:8px}.inner td.na{display:none}
 .inner td::before{content:attr(data-label);color:var(--quiet);flex:0 0 92px}
 .inner>dl{margin:4px 14px}
 .host h3{padding:16px 18px 8px}

@@ -10,7 +10,7 @@ from typing import Any
 
 from .words import entries
 
-KINDS = {"outside": "Outside", "lan": "At home", "server": "Server", "controller": "This computer"}
+KINDS = {"outside": "Outside", "lan": "At home", "server": "Server", "controller": "Controller"}
 """From where one looks, and how its column is called."""
 
 

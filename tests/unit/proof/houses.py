@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from plugins.module_utils.inspection.inspector import Inspection, as_json
-from plugins.module_utils.inspection.model import Expected, Settings
+from plugins.module_utils.inspection.model import Seen, Settings, endpoint_of
 from plugins.module_utils.proof.gather import Given, Proof, gather
 from tests.unit.inspection.authority import DAY, LE, NOW, Made, make
 from tests.unit.network.looks import V4, Home
@@ -52,9 +52,9 @@ def issued(host: str, spent: timedelta = 28 * DAY, life: timedelta = 90 * DAY, b
 
 def told(host: str, made: Made, address: str = ADDRESS, now: datetime = NOW, path: Made = LE) -> Data:
     """A certificate as exposure_probe tells it, from a real run of the inspector."""
-    settings = Settings(now)
-    result = Inspection(settings).text(made.pem + path.pem, Expected(names=(host,), trust=()))
-    return {**as_json(result, settings), "host": host, "address": address, "target": host}
+    settings, seen = Settings(now), Seen(address, chain=(made.der, path.der), version="TLSv1.3", cipher="TLS_AES_128_GCM_SHA256", old="none")
+    result = Inspection(settings).endpoint(endpoint_of({"endpoint": host}), [seen], {})
+    return {"host": host, "address": address, **as_json(result, settings)}
 
 
 def outcome(site: str, host: str, check: str, address: str, ok: bool | None = True, detail: str = "", advice: str = "") -> Data:
