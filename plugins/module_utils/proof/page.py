@@ -129,7 +129,7 @@ def folded(found: Sequence[Said]) -> str:
 
 def footer(proof: Proof) -> str:
     when = moment(proof.made)
-    places = [f"{esc(one.name, NAME)}{f' ({WHERE[one.kind]})' if WHERE[one.kind] else ''}" for one in proof.vantages]
+    places = [f"{esc(one.name, NAME)}{f' ({WHERE[one.kind]})' if WHERE[one.kind] else ''}" for one in proof.vantages if one.looked]
     return (
         f"<footer><p>Looked at {clock(when) if when else ''} from {', '.join(places) or 'nowhere'}.</p>"
         f"<p>Made by {esc(proof.by)}. The same as JSON lies beside this page. It tells much about your home: keep it to yourself.</p></footer>"

@@ -94,7 +94,7 @@ svg.m{width:1.1em;height:1.1em;flex:none;vertical-align:-.18em}
 .say dd{margin:0;min-width:0}
 .say dd p+p{margin-top:2px}
 .do{font-weight:500}
-.id{font-weight:400;color:var(--quiet);font-size:13px;white-space:nowrap}
+.id{font-weight:400;color:var(--quiet);font-size:13px}
 details>summary{cursor:pointer;color:var(--quiet);font-size:13px;list-style:none;
 display:inline-flex;gap:6px;align-items:center;padding:2px 0}
 details>summary::-webkit-details-marker{display:none}
@@ -145,6 +145,8 @@ border-top:1px solid var(--line);padding-top:10px}
 .host{margin-top:14px}
 .host+.host{margin-top:18px}
 .host h3{padding:18px 24px 8px}
+.host h3 .quiet{font-weight:400}
+.host tbody code{color:var(--ink)}
 .host table th,.host table td{padding-top:8px;padding-bottom:8px;border-top:1px solid var(--line)}
 .unseen{padding:8px 24px 14px}
 .host details{padding:10px 24px 14px;border-top:1px solid var(--line)}
@@ -204,12 +206,13 @@ CSS = f""":root{{color-scheme:light dark;{tokens(LIGHT)}}}
 @media (prefers-color-scheme:dark){{:root{{{tokens(DARK)}}}}}
 {BODY.strip()}"""
 
+OUTLINE = 'stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"'
 STROKE = 'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"'
 SHAPES = {
     "ok": f'<circle cx="12" cy="12" r="10" fill="currentColor" opacity=".16"/><path d="M7.5 12.5l3 3 6-6.5" {STROKE}/>',
     "failed": f'<rect x="2" y="2" width="20" height="20" rx="4" fill="currentColor" opacity=".16"/><path d="M8 8l8 8M16 8l-8 8" {STROKE}/>',
     "unproven": '<circle cx="12" cy="12" r="9" fill="none" stroke="currentColor" stroke-width="2" stroke-dasharray="3.2 3.2"/>',
-    "warning": f'<path d="M12 2.5L22.5 21h-21z" fill="currentColor" opacity=".2"/><path d="M12 9.5v5M12 17.6v.1" {STROKE}/>',
+    "warning": f'<path d="M12 3L22 20.5H2z" fill="currentColor" fill-opacity=".16" {OUTLINE}/><path d="M12 9.5v5M12 17.4v.1" {STROKE}/>',
     "note": f'<circle cx="12" cy="12" r="10" fill="currentColor" opacity=".16"/><path d="M12 11v6M12 7.2v.1" {STROKE}/>',
 }
 """Each mark has a shape of its own, so that nobody has to tell colours apart."""

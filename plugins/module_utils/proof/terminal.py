@@ -15,6 +15,8 @@ WIDTH = 100
 MARKS = {OK: "ok", FAILED: "FAIL", UNPROVEN: "?"}
 HEADS = {"outside": "outside", "lan": "at home", "server": "server", "controller": "here"}
 PASSED = "TLS ends at the app, which sees the address of the proxy in place of each client's."
+MOST = 10
+"""Problems that are told here."""
 CELL = 9
 LIFE = 15
 
@@ -23,7 +25,7 @@ def text(proof: Proof, page: str = "") -> str:
     """The verdict, a line for each name, and what else there is to know. `page` is where the whole is to be read."""
     kinds = [kind for kind in KINDS if any(one.kind == kind for one in proof.vantages)]
     room = WIDTH - 2 - 5 - LIFE - 2 - len(kinds) * (CELL + 2)
-    lines = [f"{proof.headline}{':' if proof.sites else '.'}"]
+    lines = [ended(f"{proof.headline}{':' if proof.sites else '.'}")]
     if proof.sites:
         name = min(room, max(len(named(one)) for one in proof.sites))
         lines.append(row("", "", name, "certificate", [HEADS[kind] for kind in kinds]))
@@ -31,9 +33,16 @@ def text(proof: Proof, page: str = "") -> str:
         lines += [f"  * {PASSED}"] if any(one.passthrough for one in proof.sites) else []
         lines += [""]
     besides = counted(proof.findings)
-    lines += [f"Also found: {besides}."] if besides and page else [f"Also found: {besides}; give exposure_report to read them."] if besides else []
+    problems = [ended(f"  - {visible(one.what[0])}") for one in proof.findings if one.severity == "error" and one.what]
+    lines += [f"Also found: {besides}{':' if problems else '.'}"] if besides else []
+    lines += problems[:MOST] + ([f"  - and {len(problems) - MOST} more problems"] if len(problems) > MOST else [])
     lines += [f"All of it, with what to do: {page}"] if page else []
     return "\n".join(line.rstrip() for line in lines).rstrip()
+
+
+def ended(line: str) -> str:
+    """A line that does not wrap."""
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."
 
 
 def named(site: Site) -> str:
