@@ -31,8 +31,9 @@ const look = frame => {
   page.querySelectorAll('body *').forEach(one => {
     const box = one.getBoundingClientRect(), card = one.closest('.card')
     const end = Math.min(root.clientWidth, card ? card.getBoundingClientRect().right : root.clientWidth)
-    const over = ['TD', 'TH'].includes(one.tagName) && one.scrollWidth > one.clientWidth + 1
-    if ((box.right > end + 0.5 && box.width > 1) || over) wide.push(one.outerHTML.slice(0, 90))
+    const hidden = one.closest('thead')?.offsetWidth === 1
+    const over = ['TD', 'TH'].includes(one.tagName) && !hidden && one.scrollWidth > one.clientWidth + 1
+    if ((!hidden && box.right > end + 0.5 && box.width > 1) || over) wide.push(one.outerHTML.slice(0, 90))
   })
   return {
     width: root.scrollWidth, wide: wide.slice(0, 5), title: page.title,
@@ -66,7 +67,7 @@ def measured(browser: str, folder: Path, content: str, *widths: int) -> list[dic
 
 @pytest.mark.parametrize("variant", houses.VARIANTS)
 def test_nothing_is_wider_than_the_screen(browser: str, tmp_path: Path, variant: str) -> None:
-    given, widths = houses.VARIANTS[variant](), (320, PHONE, 761, 1024, DESKTOP)
+    given, widths = houses.VARIANTS[variant](), (320, PHONE, 921, 1024, DESKTOP)
     found = measured(browser, tmp_path, page(proof(given)), *widths)
     assert [(one["width"], one["wide"]) for one in found] == [(width, []) for width in widths]
     assert all(one["sites"] == len(given.probes) and one["rows"] > 2 * len(given.probes) for one in found)

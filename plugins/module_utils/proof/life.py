@@ -57,7 +57,7 @@ def life_of(seen: Mapping[str, Any], now: datetime) -> Life | None:
         OVER: f"expired {span(left)} ago",
     }.get(state, f"{int(left / unit)} of {plural(total, name)} left")
     short = {FUTURE: "not yet valid", OVER: "expired"}.get(state, f"{int(left / unit)}/{total} {name}s")
-    renewal = f"renewal due in {span(due - now)}" if now < due else f"renewal was due {span(now - due)} ago"
+    renewal = f"renewal due in {span(due - now)}" if now < due else f"renewal {span(now - due)} late"
     return Life(
         issued=clock(start),
         expires=clock(end),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from ..network.findings import listed
@@ -19,6 +20,18 @@ SEEN = 6
 NAME = 80
 """Letters of a name."""
 KIND = {"error": "Problems", "warning": "Warnings", "note": "Notes"}
+CLOSED = re.compile(r"port (\d+) closed")
+WRONG = {
+    "reachable": "not reachable",
+    "name": "its name does not resolve",
+    "redirect": "http is not sent to https",
+    "unknown name": "answers to a name that is nobody's",
+    "no name": "answers to who asks for no name",
+    "HTTP/2": "no HTTP/2",
+    "HTTP/3": "no HTTP/3",
+    "WebSocket": "no WebSocket",
+}
+"""Checks whose names say what is hoped for."""
 BY = {"site": "Seen from", "certificate": "Seen from", "network": "Proven"}
 WHERE = {"outside": "outside", "lan": "at home", "server": "on the server", "controller": ""}
 
@@ -93,7 +106,7 @@ def facts(proof: Proof) -> list[tuple[str, str]]:
 def said(one: Said) -> str:
     """One thing that is wrong or worth knowing."""
     if one.source == "site" and one.about:
-        title, text = f"{esc(one.about[0], NAME) if len(one.about) == 1 else f'{len(one.about)} names'}: {esc(one.id, NAME)}", one.what
+        title, text = f"{esc(one.about[0], NAME) if len(one.about) == 1 else f'{len(one.about)} names'}: {esc(wrong(one.id), NAME)}", one.what
     else:
         title, text = esc(one.what[0] if one.what else one.id), one.what[1:]
     rows = [("To do", f'<p class="do">{esc(one.advice, 1000)}</p>')] if one.advice else []
@@ -109,6 +122,12 @@ def said(one: Said) -> str:
         f'<article class="card say {"note-" if one.severity == "note" else one.severity}"><h3>{mark(one.severity, word)}<span>{title}{ident}</span></h3>'
         f'<div class="in">{told}{f"<dl>{listing}</dl>" if listing else ""}</div></article>'
     )
+
+
+def wrong(check: str) -> str:
+    """What it means that a check failed, in a word or two."""
+    port = CLOSED.fullmatch(check)
+    return f"port {port[1]} is open" if port else WRONG.get(check, check)
 
 
 def named(names: Iterable[str]) -> str:

@@ -110,11 +110,11 @@ th{text-align:left;font-weight:500;color:var(--quiet);font-size:13px}
 th,td{padding:12px 14px;vertical-align:top}
 th:first-child,td:first-child{padding-left:24px}th:last-child,td:last-child{padding-right:24px}
 .sites{table-layout:fixed}
-.sites col.s{width:35%}.sites col.l{width:19%}
+.sites col.s{width:34.5%}.sites col.l{width:18.5%}
 .sites>thead th{padding-top:14px;padding-bottom:10px;border-bottom:1px solid var(--line)}
 .sites>tbody+tbody{border-top:1px solid var(--line)}
 .sites>tbody>tr>td,.sites>tbody>tr>th{padding-top:18px;padding-bottom:0}
-.sites th:nth-child(n+3),.sites td:nth-child(n+3){padding-left:8px;padding-right:8px}
+.sites>thead th:nth-child(n+3),.sites>tbody>tr>td:nth-child(n+3){padding-left:8px;padding-right:6px}
 .sites>tbody>tr.more>td{padding-top:0;padding-bottom:12px;padding-left:54px}
 .site{display:flex;gap:12px;font-size:15px;color:var(--ink);font-weight:400}
 .site svg.m{width:18px;height:18px;margin-top:3px}
@@ -156,7 +156,7 @@ border-top:1px solid var(--line);padding-top:10px}
 footer{padding-top:32px;padding-bottom:56px;color:var(--quiet);font-size:13px}
 footer p+p{margin-top:3px}
 .none{padding:20px 24px;color:var(--quiet)}
-@media (max-width:760px){
+@media (max-width:920px){
 main,footer{padding-left:14px;padding-right:14px}
 main{padding-top:14px}
 h1{font-size:23px}
@@ -175,7 +175,7 @@ thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%
 colgroup{display:none}
 .sites>tbody{padding:16px 0 12px}
 .sites>tbody>tr>th,.sites>tbody>tr>td,.sites>tbody>tr.more>td{padding:0 18px}
-.sites>tbody>tr>td{padding-left:48px}
+.sites>tbody>tr>td,.sites>tbody>tr>td:nth-child(n+3){padding-left:48px;padding-right:18px}
 .sites>tbody>tr>td{margin-top:8px}
 .sites>tbody>tr.more>td{padding:0 18px;margin-top:8px}
 .sites .more summary{margin-left:30px}

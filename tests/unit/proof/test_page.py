@@ -151,7 +151,15 @@ def test_audits_may_tell_several_addresses_of_one_port_and_what_they_could_not_s
 def test_a_row_tells_name_way_life_and_every_vantage() -> None:
     text = Reader(page(proof(houses.spoilt()))).text
     assert "home.example.org62.2.3.4 → server (Caddy) → 127.0.0.1:8123110 of 160 hours left" in text
-    assert "renewal was due 10 days ago" in text and "could not look" in text and "2 failed of 14" in text
+    assert "renewal 10 days late" in text and "could not look" in text and "2 failed of 14" in text
+
+
+def test_a_failed_check_is_titled_by_what_is_wrong_and_not_by_what_was_hoped() -> None:
+    text = Reader(page(proof(houses.burning()))).text
+    assert "12 names: not reachable" in text and "12 names: reachable" not in text
+    home = houses.well()
+    houses.fail(home, "phone", SITES["home"], "port 8123 closed", "port 8123 answers")
+    assert "home.example.org: port 8123 is open" in Reader(page(proof(home))).text
 
 
 def test_names_with_another_port_lead_there() -> None:
