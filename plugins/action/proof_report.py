@@ -45,7 +45,8 @@ class ActionModule(ActionBase):
         when = moment(now) if now else datetime.now(UTC)
         if when is None:
             raise AnsibleActionFail(f"now = {now!r} is no time: write it as 2026-11-21T12:00:00Z")
-        proof = gather(Given(**its), when, f"homeserver.exposure {version()} with ansible-core {ansible_version} on {platform.node()}")
+        plain = json.loads(json.dumps(its, default=str))  # without what Ansible marks values with
+        proof = gather(Given(**plain), when, f"homeserver.exposure {version()} with ansible-core {ansible_version} on {platform.node()}")
         if page and not self._task.check_mode:
             try:
                 write(proof, Path(page))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -81,6 +81,7 @@ class Given:
 
 
 def gather(given: Given, now: datetime, by: str = "homeserver.exposure") -> Proof:
+    given = replace(given, results={name: mapping(result) for name, result in given.results.items()})
     found = dict(vantages(given.results))
     sites = [site_of(probe, given, now) for probe in given.probes]
     sites.sort(key=lambda one: (FAILED, UNPROVEN, OK).index(one.state))

@@ -143,7 +143,8 @@ def evidence(texts: Sequence[str]) -> str:
 
 
 def folded(found: Sequence[Said]) -> str:
-    return f'<details class="fold"><summary>{plural(len(found), "thing")} that need no hurry</summary>{"".join(said(one) for one in found)}</details>'
+    told = plural(len(found), "thing that needs", "things that need")
+    return f'<details class="fold"><summary>{told} no hurry</summary>{"".join(said(one) for one in found)}</details>'
 
 
 def footer(proof: Proof) -> str:

@@ -25,9 +25,9 @@ def host_card(name: str, audit: Mapping[str, Any]) -> str:
     """What nobody declared comes first; what only the machine itself reaches is folded away."""
     rows = ports(audit)
     shown = [one for one in rows if one["reach"] != "loopback"]
-    shown.sort(key=lambda one: (bool(one["declared"]), one["port"], one["protocol"]))
+    shown.sort(key=lambda one: (bool(one["declared"] or one["known"]), one["port"], one["protocol"]))
     own = [one for one in rows if one["reach"] == "loopback"]
-    strange = sum(not one["declared"] for one in shown)
+    strange = sum(not one["declared"] and not one["known"] for one in shown)
     told = f"{plural(strange, 'port')} that nobody declared" if strange else "all of it is declared" if shown else "nothing that others reach"
     if audit.get("message"):
         told = f"could not be looked at: {esc(audit['message'])}"
@@ -38,34 +38,42 @@ def host_card(name: str, audit: Mapping[str, Any]) -> str:
 
 
 def ports(audit: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What listens, what Docker publishes and what a firewall redirects. A published port that Docker's own proxy listens on is one row."""
-    published = {(one.get("port"), one.get("protocol")): one for one in entries(audit.get("published"))}
-    rows, met = [], set()
+    """What listens, what Docker publishes and what a firewall redirects. A published port that Docker's own proxy listens on is one row, and so are the
+    addresses at which the same one listens."""
+    published = {key_of(one): one for one in entries(audit.get("published"))}
+    rows = []
     for one in entries(audit.get("listening")):
-        key = (one.get("port"), one.get("protocol"))
-        container = published.get(key) if one.get("process") in PROXIES or one.get("container") else None
-        if container:
-            met.add(key)
-        rows.append(port_row(one, who(one, container or {}), one.get("reach"), one.get("declared")))
-    for key, one in published.items():
-        if key not in met and not any(row["key"] == key for row in rows):
-            rows.append(port_row(one, who({}, one), one.get("reach") or reach_of(addresses(one)), one.get("declared")))
+        container = published.get(key_of(one), {}) if one.get("process") in PROXIES or one.get("container") else {}
+        rows.append(port_row(one, who(one, container), one.get("reach")))
+    met = {row["key"] for row in rows}
+    for one in entries(audit.get("published")):
+        if key_of(one) not in met:
+            rows.append(port_row(one, who({}, one), one.get("reach") or reach_of(addresses(one))))
     for one in entries(audit.get("redirected")):
         place = " ".join(sentences([one.get("family"), one.get("table"), one.get("chain")]))
-        rows.append(port_row(one, f"to {one.get('to', '')}, by a firewall rule ({place})", "any", one.get("declared")))
-    return list({(row["address"], row["key"], row["who"]): row for row in rows}.values())
+        rows.append(port_row(one, f"to {one.get('to', '')}, by a firewall rule ({place})", "any"))
+    together: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        found = together.setdefault((*row["key"], row["who"], row["reach"], row["declared"]), row)
+        found["addresses"] = tuple(dict.fromkeys((*found["addresses"], *row["addresses"])))
+    return list(together.values())
 
 
-def port_row(one: Mapping[str, Any], by: str, reach: object, declared: object) -> dict[str, Any]:
+def key_of(one: Mapping[str, Any]) -> tuple[str, str]:
+    return str(one.get("port")), str(one.get("protocol"))
+
+
+def port_row(one: Mapping[str, Any], by: str, reach: object) -> dict[str, Any]:
     number = one.get("port")
     return {
-        "key": (number, one.get("protocol")),
+        "key": key_of(one),
         "port": number if isinstance(number, int) else 0,
         "protocol": str(one.get("protocol") or "tcp"),
-        "address": ", ".join(addresses(one)),
+        "addresses": addresses(one),
         "reach": str(reach or "any"),
         "who": by,
-        "declared": str(declared or ""),
+        "declared": str(one.get("declared") or ""),
+        "known": str(one.get("known") or ""),
     }
 
 
@@ -83,7 +91,7 @@ def who(one: Mapping[str, Any], container: Mapping[str, Any]) -> str:
         image = f" ({container['image']})" if container.get("image") else ""
         return f"container {name}{image}"
     unit, process = str(one.get("unit") or ""), str(one.get("process") or "")
-    return f"{process} ({unit})" if process and unit else process or unit or "unknown: it was not run as root"
+    return f"{process} ({unit})" if process and unit else process or unit or "not known"
 
 
 def listed(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -96,9 +104,11 @@ def listed(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def line(one: Mapping[str, Any]) -> str:
     declared = f"{mark('ok')} {esc(one['declared'])}" if one["declared"] else f'<span class="warn">{mark("warning")} not declared</span>'
-    if one["reach"] == "loopback" and not one["declared"]:
+    if one["known"] and not one["declared"]:
+        declared = f'<span class="quiet">{esc(one["known"])}</span>'
+    elif one["reach"] == "loopback" and not one["declared"]:
         declared = '<span class="quiet">needs no line</span>'
-    reach = f'{REACH.get(one["reach"], esc(one["reach"]))} <span class="quiet small">{esc(one["address"])}</span>'
+    reach = f'{REACH.get(one["reach"], esc(one["reach"]))} <span class="quiet small">{esc(", ".join(one["addresses"]))}</span>'
     return (
         f'<tr role="row"><th scope="row" role="rowheader"><code>{one["port"] or "?"}/{esc(one["protocol"])}</code></th>'
         f'<td role="cell">{reach}</td><td role="cell">{esc(one["who"])}</td><td role="cell">{declared}</td></tr>'

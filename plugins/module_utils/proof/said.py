@@ -119,11 +119,8 @@ def of_audits(audits: Mapping[str, Any]) -> Iterator[Said]:
     """What module exposure_audit found on each host."""
     for host, audit in audits.items():
         for one in entries(mapping(audit).get("findings")):
-            what = f"{host}: {one.get('what') or one.get('where') or ''}"
-            yield Said(
-                *(weight(one.get("severity")), str(one.get("id", "")), "host", (what,), str(one.get("why") or "")),
-                *(str(one.get("do") or one.get("advice") or ""), sentences(one.get("seen")), (), (host,)),
-            )
+            what = (f"{host}: {one.get('where') or ''}", *sentences(one.get("seen")))
+            yield Said(weight(one.get("severity")), str(one.get("id", "")), "host", what, str(one.get("why") or ""), str(one.get("do") or ""), by=(host,))
         if message := mapping(audit).get("message"):
             advice = "See that Ansible reaches it (ansible -m ping), and run the proof again."
             yield Said("warning", "not audited", "host", (f"{host} was not audited: {message}",), "What it exposes is not known.", advice, by=(host,))

@@ -33,7 +33,11 @@ def text(proof: Proof, page: str = "") -> str:
         lines += [f"  * {PASSED}"] if any(one.passthrough for one in proof.sites) else []
         lines += [""]
     besides = counted(proof.findings)
-    problems = [ended(f"  - {visible(one.what[0])}") for one in proof.findings if one.severity == "error" and one.what]
+    problems = [
+        ended(f"  - {visible(': '.join(one.what[:2] if one.source == 'host' else one.what[:1]))}")
+        for one in proof.findings
+        if one.severity == "error" and one.what
+    ]
     lines += [f"Also found: {besides}{':' if problems else '.'}"] if besides else []
     lines += problems[:MOST] + ([f"  - and {len(problems) - MOST} more problems"] if len(problems) > MOST else [])
     lines += [f"All of it, with what to do: {page}"] if page else []

@@ -108,6 +108,7 @@ AUDIT: Data = {
         listening(80, "caddy", "http of the proxy"),
         listening(443, "caddy", "https of the proxy"),
         listening(443, "caddy", "HTTP/3 of the proxy", protocol="udp"),
+        {**listening(5353, "avahi-daemon", protocol="udp"), "known": "names on the home network (mDNS)"},
         listening(8123, "docker-proxy", "stack home_assistant", "loopback"),
         listening(8096, "docker-proxy", "stack jellyfin", "loopback"),
         listening(53, "systemd-resolve", "", "loopback", "udp", "systemd-resolved.service"),
@@ -119,10 +120,11 @@ AUDIT: Data = {
     "redirected": [],
     "findings": [],
 }
+AUDIT["listening"] += [{**one, "address": "::"} for one in AUDIT["listening"][:4]]
 DATABASE: Data = {
     "id": "undeclared_published_port",
     "severity": "error",
-    "where": "tcp 0.0.0.0:5432, container paperless-db-1",
+    "where": "port 5432/tcp on every address (0.0.0.0)",
     "seen": "Docker publishes port 5432 of paperless-db-1 (postgres:17) on every address.",
     "why": "Docker's rules come before those of ufw: your firewall does not hide it.",
     "do": 'In its compose file write  ports: ["127.0.0.1:5432:5432"]  and run docker compose up -d.',

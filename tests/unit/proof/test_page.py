@@ -139,6 +139,8 @@ def test_what_nobody_declared_stands_first_among_what_listens() -> None:
     listens = text[text.index("What listens") : text.index("The network")]
     assert listens.index("container paperless-db-1 (postgres:17)") < listens.index("ssh.service") < listens.index("3 more, for the machine alone")
     assert "1 port that nobody declared" in listens
+    assert listens.count("80/tcp") == 1 and "every address 0.0.0.0, ::" in listens, "both families are one row"
+    assert "names on the home network (mDNS)" in listens
 
 
 def test_audits_may_tell_several_addresses_of_one_port_and_what_they_could_not_see() -> None:
