@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from plugins.module_utils.probe import wire
-from plugins.module_utils.probe.site import View, probe, probe_all
+from plugins.module_utils.probe.every import probe_all
+from plugins.module_utils.probe.outcome import View
 
-from .server import HOST, REDIRECT, Behaviour, Server, answers, authority, page, request, seen
+from .server import HOST, REDIRECT, Behaviour, Server, answers, authority, failing, page, request, seen
 
 Make = Callable[..., Server]
 
@@ -105,25 +106,25 @@ def test_without_a_declared_status_all_but_a_servers_fault_is_a_page(make: Make,
 )
 def test_plain_http_that_is_not_sent_to_the_same_page_by_https_is_a_failure(make: Make, roots: str, tmp_path: Path, answer: bytes) -> None:
     outcomes = seen(make(answers(page()), context=authority().context(tmp_path)), make(answers(answer)), roots)
-    assert [check for check, outcome in outcomes.items() if not outcome.ok] == ["redirect"]
+    assert failing(outcomes) == ["redirect"]
 
 
 def test_http_that_is_closed_is_a_failure_of_the_redirect_alone(make: Make, roots: str, tmp_path: Path) -> None:
     http = make(answers(REDIRECT))
     http.close()
     outcomes = seen(make(answers(page()), context=authority().context(tmp_path)), http, roots)
-    assert [check for check, outcome in outcomes.items() if not outcome.ok] == ["redirect"]
+    assert failing(outcomes) == ["redirect"]
     assert "refused" in outcomes["redirect"].detail
 
 
 def test_a_server_without_http2_is_a_failure_of_that_alone(make: Make, roots: str, tmp_path: Path) -> None:
     outcomes = seen(make(answers(page()), context=authority().context(tmp_path, alpn=("http/1.1",))), make(answers(REDIRECT)), roots)
-    assert [check for check, outcome in outcomes.items() if not outcome.ok] == ["HTTP/2"]
+    assert failing(outcomes) == ["HTTP/2"]
 
 
 def test_a_certificate_shown_to_who_asks_for_an_unknown_name_or_none_is_a_failure(make: Make, roots: str, tmp_path: Path) -> None:
     outcomes = seen(make(answers(page()), context=authority().context(tmp_path, strict=False)), make(answers(REDIRECT)), roots)
-    assert [check for check, outcome in outcomes.items() if not outcome.ok] == ["unknown name", "no name"]
+    assert failing(outcomes) == ["unknown name", "no name"]
     assert "is shown a certificate" in outcomes["unknown name"].detail
 
 
