@@ -39,7 +39,7 @@ def plain(text: str) -> Address | None:
 
 def told(page: str, header: str) -> list[str]:
     """The values of a header on a page that shows it as a line or as JSON."""
-    line = re.compile(rf'^[ \t]*"?{re.escape(header)}"?[ \t]*[:=][ \t]*\[?[ \t]*([^\r\n]*?)[ \t]*\]?,?[ \t]*$', re.IGNORECASE | re.MULTILINE)
+    line = re.compile(rf'^[ \t]*"?{re.escape(header)}"?[ \t]*[:=][ \t]*\[?[ \t]*([^\r\n]*?)[ \t]*\]?,?[ \t\r]*$', re.IGNORECASE | re.MULTILINE)
     return [value.strip() for found in line.findall(page) for value in found.strip('"').split(",")]
 
 

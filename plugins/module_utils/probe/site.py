@@ -218,7 +218,7 @@ def body_size(visit: Visit) -> str:
         limit = f"{promised} bytes are" if promised else "any size is"
         advice = "Another proxy in front, or the app itself, has a limit of its own: raise it there, or declare max_body as it is."
         raise Wrong(f"{size} bytes are refused (413), although {limit} promised", advice)
-    return f"{size} bytes are refused, as declared" if little else f"{size} bytes are taken"
+    return f"{size} bytes are refused, as declared" if little else f"{size} bytes are not refused"
 
 
 def client_address(visit: Visit) -> str:
