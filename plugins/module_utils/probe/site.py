@@ -35,7 +35,7 @@ def place_of(site: Mapping[str, Any]) -> str:
 @dataclass
 class Visit:
     """A client that looks at a site at one address, until a time of time.monotonic. `answer` is the page, once it was seen; `shaken` whether TLS was
-    ever agreed on."""
+    ever agreed on; `tried` whether the page was looked for."""
 
     site: Mapping[str, Any]
     address: str
@@ -43,6 +43,7 @@ class Visit:
     until: float
     answer: wire.Page | None = None
     shaken: bool = False
+    tried: bool = False
     host: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,10 +62,11 @@ class Visit:
 
     @property
     def timeout(self) -> float:
-        """Seconds that the next step may take. Raises NotProven when the time for everything is over."""
+        """Seconds that the next step may take. When the time for everything is over it raises Wrong, and after the page NotProven: nobody is told
+        twelve times that there was no time."""
         left = self.until - time.monotonic()
         if left <= 0:
-            raise NotProven("the time for everything was over", "Give it more time (deadline).")
+            raise (NotProven if self.tried else Wrong)("the time for everything was over", "Give it more time (deadline), or see which site is slow.")
         return min(self.view.timeout, left)
 
     def connect(self, port: int) -> Any:
@@ -97,9 +99,11 @@ def at_address(visit: Visit) -> list[Outcome]:
     first = checked("reachable", reachable)
     if not first.ok:
         return [first]
-    checks: dict[str, Callable[[Visit], str]] = {"page": page}
+    second = checked("page", page)
     if view.vantage == SERVER:
-        return [first, checked("page", page)]
+        return [first, second]
+    visit.tried = True
+    checks: dict[str, Callable[[Visit], str]] = {}
     stranger = f"{secrets.token_hex(6)}.{visit.host if site.get('wildcard') else visit.host.partition('.')[2]}".strip(".")
     checks["unknown name"] = partial(refused, stranger)
     checks["no name"] = partial(refused, None)
@@ -117,7 +121,7 @@ def at_address(visit: Visit) -> list[Outcome]:
     checks["client address"] = client_address
     for port in site.get("closed_ports", ()):
         checks[f"port {port} closed"] = partial(closed, port)
-    return [first, *(checked(name, check) for name, check in checks.items())]
+    return [first, second, *(checked(name, check) for name, check in checks.items())]
 
 
 def reachable(visit: Visit) -> str:

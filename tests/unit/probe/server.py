@@ -92,14 +92,24 @@ class Server:
             if self.context:
                 with self.context.wrap_socket(connection, server_side=True) as tls:
                     self.behaviour(tls)
+                    linger(tls)
             else:
                 self.behaviour(connection)
+                linger(connection)
 
     def close(self) -> None:
         self.over.set()
         with contextlib.suppress(OSError):
             self.listening.shutdown(socket.SHUT_RDWR)
         self.listening.close()
+
+
+def linger(connection: socket.socket) -> None:
+    """As servers close: what still comes in is taken, so that the answer is not lost by it."""
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(0.5)
+    while connection.recv(65536):
+        pass
 
 
 def request(connection: socket.socket) -> bytes:

@@ -77,8 +77,7 @@ def test_http3_is_proven_by_its_offer_and_by_an_answer_over_udp(monkeypatch: pyt
 
 
 def takes(limit: int, reads: bool = True, answer: str = "404 Not Found") -> Behaviour:
-    """A page, and for a body what a proxy with a limit does, that goes by Content-Length as nginx does; without `reads` it answers at once, and
-    waits a moment before it closes, as servers do."""
+    """A page, and for a body what a proxy with a limit does, that goes by Content-Length as nginx does; without `reads` it answers at once."""
 
     def behaviour(connection: socket.socket) -> None:
         head = request(connection)
@@ -93,7 +92,6 @@ def takes(limit: int, reads: bool = True, answer: str = "404 Not Found") -> Beha
         while reads and left > 0 and (piece := connection.recv(65536)):
             left -= len(piece)
         connection.sendall(page(answer))
-        time.sleep(0 if reads else 0.3)
 
     return behaviour
 
