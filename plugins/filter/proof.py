@@ -7,15 +7,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.homeserver.exposure.plugins.module_utils.probe.site import place_of
+
+REGISTERS = ("verify_outside", "verify_lan", "verify_server")
+"""Results of role verify on a host."""
 PASSED = "  (its TLS ends at the app, which sees the address of the proxy in place of each client's)"
 
 
 def vantage_failures(hostvars: Mapping[str, Any], hosts: Sequence[str], controller: Mapping[str, Any]) -> list[str]:
     """Every failure with the vantage that saw it. A vantage that could not look is a failure too."""
-    seen = {host: hostvars[host].get("verify_outside", {}) for host in hosts}
-    seen["the controller"] = controller
+    seen = [(host, hostvars[host].get(register, {})) for register in REGISTERS for host in hosts]
     found = []
-    for vantage, result in seen.items():
+    for vantage, result in [*seen, ("the controller", controller)]:
         if result.get("skipped") or not result:
             continue
         found += [f"from {vantage}: {failure}" for failure in result.get("failures", [f"could not look: {result.get('msg', 'no answer')}"])]
@@ -26,13 +29,8 @@ def failure_report(failures: Sequence[str]) -> str:
     return f"{len(failures)} check(s) failed:\n" + "\n".join(f"  - {failure}" for failure in failures)
 
 
-def port(probe: Mapping[str, Any]) -> str:
-    """What follows the name in the address of a site that is not reached at the port of https."""
-    return f":{probe['https_port']}" if probe.get("https_port", 443) != 443 else ""
-
-
 def success_report(probes: Sequence[Mapping[str, Any]]) -> str:
-    names = [f"  https://{probe['host']}{port(probe)}/{PASSED if probe.get('passthrough') else ''}" for probe in probes]
+    names = [f"  https://{place_of(probe)}/{PASSED if probe.get('passthrough') else ''}" for probe in probes]
     return "Served as declared:\n" + "\n".join(names) if names else "No site is declared, and none was looked at."
 
 

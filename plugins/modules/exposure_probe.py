@@ -10,9 +10,12 @@ short_description: See from here whether sites are served as declared
 version_added: 0.1.0
 author: homeserver.exposure contributors (@homeserver)
 description:
-  - Opens every site as a client does, from the host on which it runs - name, port, certificate, page, redirect from http, HTTP/2, WebSocket - and
-    sees that unknown names are refused and the app's own port is closed.
+  - Looks at every site as a client does, from the host on which it runs - DNS, port, certificate, page, redirect from http, HTTP/2 and HTTP/3, HSTS,
+    WebSocket, the size of a body that was promised, the address that the app sees - and sees that unknown names are refused and the app's own port is
+    closed.
   - All sites side by side, within a bounded time. A failure is in RV(failures), and does not fail the task.
+  - For the certificates it wants C(python3-cryptography) on that host, for the DNS C(python3-dnspython); without them these checks are not proven.
+  - Nobody is asked but the sites, the resolver of the host, and the name servers of the names.
 attributes:
   check_mode: {support: full, description: It only reads.}
   diff_mode: {support: none, description: It changes nothing.}
@@ -35,6 +38,35 @@ options:
     description: Seconds that one connection may take.
     type: float
     default: 6
+  deadline:
+    description: Seconds that everything may take, besides O(wait).
+    type: float
+    default: 60
+    version_added: 0.4.0
+  vantage:
+    description:
+      - From where this looks. V(server) is the proxy itself, which looks at port, page and certificate alone, with O(connect_to) 127.0.0.1; whether a
+        certificate is trusted is for the others to say. V(lan) and V(controller) may see another address of a name than everyone else.
+    type: str
+    choices: [outside, controller, lan, server]
+    default: outside
+    version_added: 0.4.0
+  own:
+    description: Addresses by which a site may see this host, besides the one that it connects from.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.4.0
+  local_root:
+    description: Root of the authority of the home as PEM, trusted for the sites with C(tls) C(local).
+    type: str
+    default: ""
+    version_added: 0.4.0
+  store:
+    description: Folder of the store of certificates on this host; what is served is compared with what is in it. For O(vantage=server).
+    type: path
+    default: ""
+    version_added: 0.4.0
   wait:
     description: Seconds for which a failing site is tried again.
     type: float
@@ -50,7 +82,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 outcomes:
-  description: Every check with its C(host), C(check), C(ok) and C(detail).
+  description:
+    - Every check with its C(host), C(site), C(check), C(address) (empty where it has to do with none), C(ok), C(detail) and C(advice).
+    - C(ok) is null for what is not proven from here.
+  type: list
+  elements: dict
+  returned: always
+certificates:
+  description: For each C(host) and C(address) what M(homeserver.exposure.certificate_info) tells of an endpoint.
   type: list
   elements: dict
   returned: always
@@ -59,28 +98,48 @@ failures:
   type: list
   elements: str
   returned: always
+vantage:
+  description: The O(vantage).
+  type: str
+  returned: always
 """
 
+from contextlib import ExitStack
 from dataclasses import asdict
+from tempfile import NamedTemporaryFile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homeserver.exposure.plugins.module_utils.probe.site import View, probe_all
+from ansible_collections.homeserver.exposure.plugins.module_utils.probe.every import probe_all
+from ansible_collections.homeserver.exposure.plugins.module_utils.probe.outcome import VANTAGES, View
 
 ARGUMENTS = {
     "sites": {"type": "list", "elements": "dict", "required": True},
     "connect_to": {"type": "str", "default": ""},
     "roots": {"type": "path", "default": ""},
     "timeout": {"type": "float", "default": 6},
+    "deadline": {"type": "float", "default": 60},
+    "vantage": {"type": "str", "choices": list(VANTAGES), "default": VANTAGES[0]},
+    "own": {"type": "list", "elements": "str", "default": []},
+    "local_root": {"type": "str", "default": ""},
+    "store": {"type": "path", "default": ""},
     "wait": {"type": "float", "default": 0},
 }
 
 
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
-    view = View(module.params["connect_to"], module.params["timeout"], module.params["roots"])
-    outcomes = probe_all(module.params["sites"], view, module.params["wait"])
-    failures = [f"{outcome.host}: {outcome.check}: {outcome.detail}" for outcome in outcomes if not outcome.ok]
-    module.exit_json(changed=False, outcomes=[asdict(outcome) for outcome in outcomes], failures=failures)
+    its = module.params
+    with ExitStack() as stack:
+        root = ""
+        if its["local_root"]:
+            kept = stack.enter_context(NamedTemporaryFile("w", suffix=".pem", dir=module.tmpdir))
+            kept.write(its["local_root"])
+            kept.flush()
+            root = kept.name
+        view = View(its["connect_to"], its["timeout"], its["roots"], vantage=its["vantage"], own=tuple(its["own"]), local_root=root, store=its["store"])
+        proof = probe_all(its["sites"], view, its["wait"], its["deadline"])
+    outcomes = [asdict(one) for one in proof.outcomes]
+    module.exit_json(changed=False, vantage=its["vantage"], outcomes=outcomes, certificates=proof.certificates, failures=proof.failures)
 
 
 if __name__ == "__main__":

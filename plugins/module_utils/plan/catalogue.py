@@ -55,6 +55,7 @@ def folders(value: object) -> dict[str, dict[str, Any]]:
 
 HEALTH = {**PROOF, "wait": Field(values.duration, 120)}
 WEBSOCKET = {"path": Field(values.path, required=True), "expects": Field(values.text, "")}
+ECHO = {"path": Field(values.path, required=True), "header": Field(values.text, "X-Forwarded-For")}
 PROXY = {
     "max_body": Field(values.size, None),
     "read_timeout": Field(values.duration, None),
@@ -76,11 +77,12 @@ ENTRY = {
     "secrets": Field(values.many(values.environment_name), []),
     "health": Field(anything, {}),
     "websocket": Field(anything, None),
+    "echo": Field(anything, None),
     "proxy": Field(anything, {}),
     "trust": Field(anything, None),
 }
 
-PARTS = {"health": HEALTH, "websocket": WEBSOCKET, "proxy": PROXY, "trust": TRUST}
+PARTS = {"health": HEALTH, "websocket": WEBSOCKET, "echo": ECHO, "proxy": PROXY, "trust": TRUST}
 
 
 def read_catalogue(entries: Mapping[str, object], mistakes: Mistakes) -> dict[str, dict[str, Any]]:

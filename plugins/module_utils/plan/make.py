@@ -79,7 +79,7 @@ def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
 
 def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:
     """What a client must see of each name."""
-    nothing: Mapping[str, Any] = {"health": {"path": "/", "status": [], "contains": ""}, "websocket": None}
+    nothing: Mapping[str, Any] = {"health": {"path": "/", "status": [], "contains": ""}, "websocket": None, "echo": None}
     for route in routes:
         if not route.whole:
             continue
@@ -88,9 +88,23 @@ def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:
         proof = site["probe"] or entry["health"]
         closed = sorted({house.port(other.app) for other in routes if other.site is site and other.app})
         for name in site["hosts"]:
-            plan.probes.append(Probe(site["name"], name, route.proxy, proof["path"], proof["status"], proof["contains"], entry["websocket"], closed))
-            plan.probes[-1].passthrough = site["tls"] == "passthrough"
-            stored = [one for one in plan.hosts[route.proxy].certificates if one.name == site["certificate"]]
-            covered = any(name.startswith("*.") for one in stored for name in one.hosts)
-            plan.probes[-1].wildcard = covered and house.hosts[route.proxy]["proxy"] == "caddy"
-            plan.probes[-1].https_port, plan.probes[-1].http_port = (house.hosts[route.proxy]["ports"][scheme] for scheme in ("https", "http"))
+            made = Probe(site["name"], name, route.proxy, proof["path"], proof["status"], proof["contains"], entry["websocket"], closed)
+            made.passthrough = site["tls"] == "passthrough"
+            made.https_port, made.http_port = (house.hosts[route.proxy]["ports"][scheme] for scheme in ("https", "http"))
+            made.echo = entry["echo"]
+            made.peers = [peer for stack in plan.hosts[route.host].stacks if route.app and stack.name == route.app["name"] for peer in stack.peers]
+            add_what_is_served(made, plan.hosts[route.proxy])
+            plan.probes.append(made)
+
+
+def add_what_is_served(probe: Probe, its: HostPlan) -> None:
+    """What the proxy of a site was told."""
+    if its.proxy is None:
+        return
+    probe.engine, probe.http3 = its.proxy.engine, its.proxy.http3 and not probe.passthrough
+    for site in its.proxy.sites:
+        if site.name == probe.site:
+            probe.certificate, probe.hsts, probe.max_body = site.certificate, site.hsts, site.max_body
+    stored = [one for one in its.certificates if probe.certificate and one.name == probe.certificate]
+    probe.local = any(one.kind == "local" for one in stored)
+    probe.wildcard = probe.engine == "caddy" and any(name.startswith("*.") for one in stored for name in one.hosts)

@@ -199,7 +199,11 @@ class HostPlan:
 @dataclass
 class Probe:
     """What must be true of one name, seen by a client: the page's status and text, its WebSocket, the ports it comes in by (`http_port` 0: not over
-    http), and the ports that must be closed. `wildcard`: Caddy shows its certificate for every name that the wildcard in it covers."""
+    http), and the ports that must be closed. `wildcard`: Caddy shows its certificate for every name that the wildcard in it covers.
+
+    `certificate` is its name in the store, '' where the proxy manages its own; `local`: by the authority of the home. `hsts` in seconds and `max_body`
+    in bytes, each 0 for none. `echo`: where the app shows what it received (`path`), and in which `header` a client's address is. `peers`: the
+    addresses that the app sees its proxies come from, which are no client's."""
 
     site: str
     host: str
@@ -213,6 +217,14 @@ class Probe:
     https_port: int = 443
     http_port: int = 80
     wildcard: bool = False
+    engine: str = ""
+    certificate: str = ""
+    local: bool = False
+    hsts: int = 0
+    max_body: int = 0
+    http3: bool = False
+    echo: dict[str, str] | None = None
+    peers: list[str] = field(default_factory=list)
 
 
 @dataclass

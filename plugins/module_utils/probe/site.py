@@ -4,110 +4,27 @@
 
 from __future__ import annotations
 
-import http.client
+import ipaddress
+import re
 import secrets
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from . import wire
+from . import client, quic, wire
+from .certificate import stores
+from .outcome import LAN, OUTSIDE, SERVER, NotProven, Outcome, View, Wrong, outcome
 
-SIDE_BY_SIDE = 24
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One check of one name: `detail` says what was seen; for a failure also what it means."""
-
-    host: str
-    check: str
-    ok: bool
-    detail: str
-
-
-@dataclass(frozen=True)
-class View:
-    """How this client looks: the address it connects to in place of a name's, seconds for a connection and for an answer, a PEM file it trusts
-    too, and the ports it connects to where the probe names none. An `http_port` of 0: nothing comes in over http."""
-
-    connect_to: str = ""
-    timeout: float = 6.0
-    roots: str = ""
-    https_port: int = 443
-    http_port: int = 80
-
-
-def probe(site: Mapping[str, Any], view: View) -> list[Outcome]:
-    """All checks of one probe of the Plan. A name that does not resolve or a closed port ends them early."""
-    host = str(site["host"])
-    try:
-        found = [view.connect_to] if view.connect_to else wire.addresses(host)
-    except (OSError, UnicodeError) as error:
-        return [Outcome(host, "name", False, f"{host} does not resolve here ({error}): is its DNS record there?")]
-    outcomes = [Outcome(host, "name", True, ", ".join(found))]
-    for address in found:
-        outcomes += at_address(site, host, address, view)
-    return outcomes
-
-
-def at_address(site: Mapping[str, Any], host: str, address: str, view: View) -> list[Outcome]:
-    label, timeout = f" [{address}]", view.timeout
-
-    def checked(name: str, check: Callable[[], str]) -> Outcome:
-        try:
-            return Outcome(host, name + label, True, check())
-        except ssl.SSLCertVerificationError as error:
-            return Outcome(host, name + label, False, f"the certificate is not valid for a client here: {error.verify_message}")
-        except (OSError, http.client.HTTPException, ValueError, Wrong) as error:
-            return Outcome(host, name + label, False, str(error) or type(error).__name__)
-
-    view = replace(view, https_port=site.get("https_port", view.https_port), http_port=site.get("http_port", view.http_port))
-    first = checked("reachable", lambda: reachable(address, view))
-    if not first.ok:
-        return [first]
-    stranger = f"{secrets.token_hex(6)}.{host if site.get('wildcard') else host.partition('.')[2]}".strip(".")
-    checks = {
-        "page": lambda: page(site, host, address, view),
-        "unknown name": lambda: refused(stranger, address, view),
-        "no name": lambda: refused(None, address, view),
-    }
-    if view.http_port:
-        checks["redirect"] = lambda: redirect(site, host, address, view)
-    if not site.get("passthrough"):  # which versions of HTTP are spoken inside is the app's own affair
-        checks["HTTP/2"] = lambda: http2(host, address, view)
-    if site.get("websocket"):
-        checks["WebSocket"] = lambda: websocket(site, host, address, view)
-    for port in site.get("closed_ports", ()):
-        checks[f"port {port} closed"] = lambda port=port: closed(address, port, timeout)  # type: ignore[misc]
-    return [first, *(checked(name, check) for name, check in checks.items())]
-
-
-class Wrong(Exception):
-    """What was seen is not what was declared."""
-
-
-def reachable(address: str, view: View) -> str:
-    wire.connect(address, view.https_port, view.timeout).close()
-    return f"port {view.https_port} answers"
-
-
-def verified(host: str, address: str, view: View) -> ssl.SSLSocket:
-    """A TLS connection whose certificate is right for the name."""
-    return wire.secure(wire.connect(address, view.https_port, view.timeout), host, roots=view.roots)
-
-
-def page(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
-    answer = wire.fetch(verified(host, address, view), place_of(site), site["path"], view.timeout)
-    wanted: Sequence[int] = site.get("status") or ()
-    if answer.status not in wanted if wanted else answer.status >= 500:
-        hint = {502: ": the app does not answer the proxy", 400: ": does the app trust the proxy?"}.get(answer.status, "")
-        raise Wrong(f"{site['path']} answers {answer.status} instead of {' or '.join(map(str, wanted)) or 'a page'}{hint}")
-    if site.get("contains") and site["contains"] not in answer.body:
-        raise Wrong(f"{site['path']} answers {answer.status}, but without the text {site['contains']!r}: is it another app?")
-    return f"{answer.status}, certificate valid for {host}"
+MIB = 1 << 20
+USUAL_LIMIT = MIB
+"""Of nginx, where nobody said anything else (https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size)."""
+MOST_SENT = 8 * MIB
+CLOSED_PATIENCE = 2.0
+QUIC_PATIENCE = 3.0
+AGE = re.compile(r"max-age\s*=\s*\"?(\d+)", re.IGNORECASE)
 
 
 def place_of(site: Mapping[str, Any]) -> str:
@@ -115,29 +32,168 @@ def place_of(site: Mapping[str, Any]) -> str:
     return str(site["host"]) if site.get("https_port", 443) == 443 else f"{site['host']}:{site['https_port']}"
 
 
-def redirect(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
-    answer = wire.fetch(wire.connect(address, view.http_port, view.timeout), host, "/probe?x=1", view.timeout)
+@dataclass
+class Visit:
+    """A client that looks at a site at one address, until a time of time.monotonic. `answer` is the page, once it was seen; `shaken` whether TLS was
+    ever agreed on; `tried` whether the page was looked for."""
+
+    site: Mapping[str, Any]
+    address: str
+    view: View
+    until: float
+    answer: wire.Page | None = None
+    shaken: bool = False
+    tried: bool = False
+    host: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.host = str(self.site["host"])
+
+    @property
+    def https_port(self) -> int:
+        return int(self.site.get("https_port", self.view.https_port))
+
+    @property
+    def http_port(self) -> int:
+        """At home the name may lead to the proxy itself, past the router that moves the port."""
+        port = int(self.site.get("http_port", self.view.http_port))
+        past = self.view.vantage == LAN and ipaddress.ip_address(self.address.partition("%")[0]).is_private
+        return 80 if port and past else port
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that the next step may take. When the time for everything is over it raises Wrong, and after the page NotProven: nobody is told
+        twelve times that there was no time."""
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise (NotProven if self.tried else Wrong)("the time for everything was over", "Give it more time (deadline), or see which site is slow.")
+        return min(self.view.timeout, left)
+
+    def connect(self, port: int) -> Any:
+        return wire.connect(self.address, port, self.timeout)
+
+    def secure(self) -> ssl.SSLSocket:
+        """A TLS connection whose certificate is right for the name. What the server's own store says of it does not count on the server."""
+        try:
+            channel = wire.secure(self.connect(self.https_port), self.host, self.view.vantage != SERVER, stores(self.site, self.view), http2=False)
+        except ssl.SSLCertVerificationError:
+            self.shaken = True
+            raise
+        self.shaken = True
+        return channel
+
+    def seen(self) -> wire.Page:
+        """The page. Raises NotProven where there was none."""
+        if self.answer is None:
+            raise NotProven("no page was seen")
+        return self.answer
+
+
+def at_address(visit: Visit) -> list[Outcome]:
+    """All checks of a site at one address. A closed port ends them early; what follows from another failure is not proven."""
+    site, view = visit.site, visit.view
+
+    def checked(name: str, check: Callable[[Visit], str]) -> Outcome:
+        return outcome(visit.host, str(site.get("site", "")), name, visit.address, partial(check, visit))
+
+    first = checked("reachable", reachable)
+    if not first.ok:
+        return [first]
+    second = checked("page", page)
+    if view.vantage == SERVER:
+        return [first, second]
+    visit.tried = True
+    checks: dict[str, Callable[[Visit], str]] = {}
+    stranger = f"{secrets.token_hex(6)}.{visit.host if site.get('wildcard') else visit.host.partition('.')[2]}".strip(".")
+    checks["unknown name"] = partial(refused, stranger)
+    checks["no name"] = partial(refused, None)
+    if visit.http_port:
+        checks["redirect"] = redirect
+    if not site.get("passthrough"):  # what is spoken inside is the app's own affair
+        checks["HTTP/2"] = http2
+        if site.get("http3"):
+            checks["HTTP/3"] = http3
+        checks["HSTS"] = hsts
+    if site.get("websocket"):
+        checks["WebSocket"] = websocket
+    if not site.get("passthrough"):
+        checks["body size"] = body_size
+    checks["client address"] = client_address
+    for port in site.get("closed_ports", ()):
+        checks[f"port {port} closed"] = partial(closed, port)
+    return [first, second, *(checked(name, check) for name, check in checks.items())]
+
+
+def reachable(visit: Visit) -> str:
+    visit.connect(visit.https_port).close()
+    return f"port {visit.https_port} answers"
+
+
+def page(visit: Visit) -> str:
+    site = visit.site
+    answer = wire.fetch(visit.secure(), place_of(site), site["path"], visit.timeout)
+    visit.answer = answer
+    wanted: Sequence[int] = site.get("status") or ()
+    if answer.status not in wanted if wanted else answer.status >= 500:
+        hint = {502: ": the app does not answer the proxy", 400: ": does the app trust the proxy?"}.get(answer.status, "")
+        raise Wrong(f"{site['path']} answers {answer.status} instead of {' or '.join(map(str, wanted)) or 'a page'}{hint}")
+    if site.get("contains") and site["contains"] not in answer.body:
+        raise Wrong(f"{site['path']} answers {answer.status}, but without the text {site['contains']!r}: is it another app?")
+    return f"{answer.status}" if visit.view.vantage == SERVER else f"{answer.status}, certificate valid for {visit.host}"
+
+
+def redirect(visit: Visit) -> str:
+    answer = wire.fetch(visit.connect(visit.http_port), visit.host, "/probe?x=1", visit.timeout)
     target = answer.headers.get("location", "")
-    if answer.status not in (301, 307, 308) or target != f"https://{place_of(site)}/probe?x=1":
-        raise Wrong(f"http://{host} is not sent to https: {answer.status} {target}")
+    if answer.status not in (301, 307, 308) or target != f"https://{place_of(visit.site)}/probe?x=1":
+        raise Wrong(f"http://{visit.host} is not sent to https: {answer.status} {target}")
     return f"{answer.status} to https"
 
 
-def http2(host: str, address: str, view: View) -> str:
-    if not wire.speaks_http2(address, view.https_port, host, view.timeout):
+def http2(visit: Visit) -> str:
+    if not visit.shaken:
+        raise NotProven("TLS was not agreed on")
+    if not wire.speaks_http2(visit.address, visit.https_port, visit.host, visit.timeout):
         raise Wrong("HTTP/2 is not offered")
     return "agreed by ALPN"
 
 
-def refused(name: str | None, address: str, view: View) -> str:
-    if wire.presented(address, view.https_port, name, view.timeout) is not None:
+def http3(visit: Visit) -> str:
+    """HTTP/3 is declared: the page offers it, and UDP comes through."""
+    offer = visit.seen().headers.get("alt-svc", "")
+    if not quic.offered(offer, visit.https_port):
+        raise Wrong(f"HTTP/3 is not offered (Alt-Svc: {offer or 'none'})", "See whether another server stands before the proxy.")
+    if not quic.speaks_quic(visit.address, visit.https_port, min(visit.timeout, QUIC_PATIENCE)):
+        advice = f"Let the router send {visit.https_port}/udp to the proxy as it does {visit.https_port}/tcp, or say exposure_http3: false."
+        raise Wrong(f"HTTP/3 is offered, but nothing answers at UDP port {visit.https_port}: browsers try it in vain", advice)
+    return "offered, and QUIC answers"
+
+
+def hsts(visit: Visit) -> str:
+    """The header as declared (RFC 6797, section 6.1)."""
+    wanted, header = int(visit.site.get("hsts") or 0), visit.seen().headers.get("strict-transport-security", "")
+    age = AGE.search(header)
+    if wanted and not age:
+        raise Wrong(f"the page does not say max-age={wanted}", "See whether another server before the proxy takes the header out.")
+    if wanted and age and int(age[1][:20]) != wanted:
+        raise Wrong(f"the page says {header!r}, not max-age={wanted}", "See whether another server stands before the proxy.")
+    if wanted:
+        return f"max-age={wanted}"
+    return f"not declared; the app itself says {header!r}" if header else "none, as declared"
+
+
+def refused(name: str | None, visit: Visit) -> str:
+    if not visit.shaken:
+        raise NotProven("TLS was not agreed on, not even for a name that is declared")
+    if wire.presented(visit.address, visit.https_port, name, visit.timeout) is not None:
         raise Wrong(f"a client that asks for {name or 'no name'} is shown a certificate")
     return "handshake refused"
 
 
-def websocket(site: Mapping[str, Any], host: str, address: str, view: View) -> str:
-    wanted = site["websocket"]
-    answer = wire.upgrade(verified(host, address, view), place_of(site), wanted["path"], view.timeout, wanted.get("expects", ""))
+def websocket(visit: Visit) -> str:
+    visit.seen()
+    wanted = visit.site["websocket"]
+    answer = wire.upgrade(visit.secure(), place_of(visit.site), wanted["path"], visit.timeout, wanted.get("expects", ""))
     if answer.status != 101:
         raise Wrong(f"{wanted['path']} answers {answer.status} instead of 101 Switching Protocols")
     if wanted.get("expects") and wanted["expects"] not in answer.body:
@@ -145,24 +201,46 @@ def websocket(site: Mapping[str, Any], host: str, address: str, view: View) -> s
     return "101 Switching Protocols"
 
 
-def closed(address: str, port: int, timeout: float) -> str:
-    if wire.is_open(address, port, min(timeout, 2.0)):
-        raise Wrong(f"port {port} of {address} is open: the app can be reached past the proxy")
+def body_size(visit: Visit) -> str:
+    """What was promised can be sent; where that is little, more is refused. Nothing is kept: the path does not exist."""
+    visit.seen()
+    promised = int(visit.site.get("max_body") or 0)
+    little = 0 < promised <= USUAL_LIMIT
+    size = promised + 1 if little else min(promised, MOST_SENT) if promised else USUAL_LIMIT + 1024
+    path = f"/.well-known/exposure-probe-{secrets.token_hex(8)}"
+    try:
+        status = wire.send(visit.secure(), place_of(visit.site), path, size, visit.timeout)
+    except TimeoutError as error:
+        raise NotProven(str(error)) from None
+    if not status:
+        raise NotProven(f"the connection ended while {size} bytes were sent")
+    if little and status != 413:
+        if visit.site.get("engine") != "nginx":  # Caddy counts what the app reads, and an app that knows no such path reads nothing
+            raise NotProven(f"the app answered {status} before the limit of {promised} bytes was met")
+        raise Wrong(f"{size} bytes are not refused, although no more than {promised} are allowed")
+    if not little and status == 413:
+        limit = f"{promised} bytes are" if promised else "any size is"
+        advice = "Another proxy in front, or the app itself, has a limit of its own: raise it there, or declare max_body as it is."
+        raise Wrong(f"{size} bytes are refused (413), although {limit} promised", advice)
+    return f"{size} bytes are refused, as declared" if little else f"{size} bytes are not refused"
+
+
+def client_address(visit: Visit) -> str:
+    site, view = visit.site, visit.view
+    if site.get("passthrough"):
+        raise NotProven("TLS ends at the app, and what it is told is its own affair")
+    if not site.get("echo"):
+        raise NotProven("the app shows nobody's address")
+    visit.seen()
+    claimed, channel = client.forged(), visit.secure()
+    own = [str(channel.getsockname()[0]), *view.own]
+    answer = wire.fetch(channel, place_of(site), site["echo"]["path"], visit.timeout, client.claims(claimed))
+    if answer.status != 200:
+        raise NotProven(f"{site['echo']['path']} answers {answer.status}")
+    return client.judge(answer.body, site["echo"], claimed, own, site.get("peers", ()), view.vantage or OUTSIDE)
+
+
+def closed(port: int, visit: Visit) -> str:
+    if wire.is_open(visit.address, port, min(visit.timeout, CLOSED_PATIENCE)):
+        raise Wrong(f"port {port} of {visit.address} is open: the app can be reached past the proxy")
     return "closed"
-
-
-def probe_all(sites: Sequence[Mapping[str, Any]], view: View, wait: float = 0.0) -> list[Outcome]:
-    """All sites side by side. Those that fail are tried again for up to `wait` seconds, so that a certificate may still arrive."""
-    deadline = time.monotonic() + wait
-    results: dict[int, list[Outcome]] = {}
-    open_ones = list(range(len(sites)))
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        while open_ones:
-            for number, outcomes in zip(open_ones, pool.map(lambda n: probe(sites[n], view), open_ones), strict=True):
-                results[number] = outcomes
-            open_ones = [n for n in open_ones if not all(outcome.ok for outcome in results[n])]
-            if open_ones and time.monotonic() + 1 > deadline:
-                break
-            if open_ones:
-                time.sleep(1)
-    return [outcome for number in sorted(results) for outcome in results[number]]

@@ -10,15 +10,19 @@ import http.client
 import io
 import os
 import re
+import select
 import socket
 import ssl
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 BODY_READ = 262_144
 """Bytes of a page that are looked at."""
+AGENT = "homeserver.exposure"
+PIECE = 65_536
 
 
 def addresses(name: str) -> list[str]:
@@ -41,30 +45,31 @@ def is_open(address: str, port: int, timeout: float) -> bool:
 
 
 @cache
-def trusting(roots: str) -> ssl.SSLContext:
-    """A client that trusts the system's store and a PEM file. Reading the store takes 15 ms, too long to do it for each connection."""
+def trusting(*roots: str) -> ssl.SSLContext:
+    """A client that trusts the system's store and PEM files. Reading the store takes 15 ms, too long to do it for each connection."""
     context = ssl.create_default_context()
-    if roots:
-        context.load_verify_locations(roots)
+    for path in roots:
+        context.load_verify_locations(path)
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 @cache
-def trusting_all() -> ssl.SSLContext:
-    """A client that takes any certificate."""
+def trusting_all(*protocols: str) -> ssl.SSLContext:
+    """A client that takes any certificate and offers these protocols (ALPN)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    context.set_alpn_protocols(list(protocols))
     return context
 
 
-def secure(raw: socket.socket, name: str | None, verify: bool = True, roots: str = "") -> ssl.SSLSocket:
-    """TLS over a connection, for a name (None: without SNI). `roots` is a PEM file that is trusted besides the system's store; without
-    `verify` any certificate is taken, and HTTP/2 is offered too. Raises ssl.SSLError or OSError; closes `raw` then."""
+def secure(raw: socket.socket, name: str | None, verify: bool = True, roots: Sequence[str] = (), http2: bool = True) -> ssl.SSLSocket:
+    """TLS over a connection, for a name (None: without SNI). `roots` are PEM files that are trusted besides the system's store; without
+    `verify` any certificate is taken, and HTTP/2 is offered too unless told otherwise. Raises ssl.SSLError or OSError; closes `raw` then."""
     try:
-        return (trusting(roots) if verify else trusting_all()).wrap_socket(raw, server_hostname=name)
+        context = trusting(*roots) if verify else trusting_all(*["h2"] * http2, "http/1.1")
+        return context.wrap_socket(raw, server_hostname=name)
     except BaseException:
         raw.close()
         raise
@@ -123,13 +128,13 @@ class Timed(io.RawIOBase):
         return io.BufferedReader(reader)
 
 
-def fetch(channel: socket.socket, host: str, path: str, timeout: float) -> Page:
-    """GET over an open connection, which is closed then. Redirects are not followed. `timeout` is for all of it, in seconds.
+def fetch(channel: socket.socket, host: str, path: str, timeout: float, more: Mapping[str, str] | None = None) -> Page:
+    """GET over an open connection, which is closed then. Redirects are not followed. `timeout` is for all of it, in seconds. `more` are headers.
     Raises OSError or http.client.HTTPException."""
     connection = http.client.HTTPConnection(host, timeout=timeout)
     connection.sock = Timed(channel, timeout)
     with contextlib.closing(channel):
-        connection.request("GET", path, headers={"Host": host, "User-Agent": "homeserver.exposure", "Connection": "close"})
+        connection.request("GET", path, headers={"Host": host, "User-Agent": AGENT, "Connection": "close", **(more or {})})
         answer = connection.getresponse()
         body = answer.read(BODY_READ).decode(errors="replace")
         return Page(answer.status, {key.lower(): value for key, value in answer.getheaders()}, body)
@@ -158,3 +163,42 @@ def upgrade(channel: socket.socket, host: str, path: str, timeout: float, expect
                 break
             rest += piece
     return Page(int(status[1]) if status else 0, {}, rest.decode(errors="replace"))
+
+
+def send(channel: ssl.SSLSocket, host: str, path: str, size: int, timeout: float) -> int:
+    """POST so many bytes over an open connection, which is closed then. The status of the answer, also of one that comes before all is sent;
+    0 where the connection ends without any. `timeout` is for all of it, in seconds. Raises OSError."""
+    lines = (f"POST {path} HTTP/1.1", f"Host: {host}", f"User-Agent: {AGENT}", "Content-Type: application/octet-stream", "Connection: close")
+    waiting, left, received = ("\r\n".join((*lines, f"Content-Length: {size}")) + "\r\n\r\n").encode(), size, b""
+    until = time.monotonic() + timeout
+    with contextlib.closing(channel):
+        channel.setblocking(False)
+        while b"\r\n" not in received and len(received) < PIECE:
+            patience = until - time.monotonic()
+            if patience <= 0:
+                raise TimeoutError(f"{size - left} of {size} bytes were taken within {timeout:g} s, and there was no answer")
+            try:
+                piece = channel.recv(4096)
+                if not piece:
+                    break
+                received += piece
+                continue
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                pass
+            except OSError:
+                break
+            if not waiting and left:
+                waiting, left = bytes(min(left, PIECE)), max(0, left - PIECE)
+            try:
+                waiting = waiting[channel.send(waiting) :] if waiting else waiting
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                pass
+            except OSError:
+                left, waiting = 0, b""  # it takes no more; an answer may still be there
+                patience = min(patience, 0.2)
+            else:
+                if waiting or left:
+                    continue
+            select.select([channel], [channel] if waiting else [], [], min(patience, 0.2))
+    status = re.match(rb"HTTP/1\.[01] (\d{3})(?: |\r)", received)
+    return int(status[1]) if status else 0

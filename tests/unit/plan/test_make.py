@@ -392,3 +392,24 @@ def test_a_caddyfile_of_the_owner_s_own_is_not_taken_away() -> None:
     edited = {**TRIXIE, "caddyfile_edited": True}
     assert places(home=host(sites=[WHO], found=edited, **DOMAIN)) == {("home", "", "/etc/caddy/Caddyfile")}
     plan(home=host(sites=[WHO], found={**edited, "caddy_released": True}, **DOMAIN))
+
+
+# What is to be proven
+
+
+def test_a_probe_knows_what_the_proxy_of_its_site_was_told() -> None:
+    site = {**WHO, "hsts": "1d", "max_body": "3M"}
+    made = plan(home=host(sites=[site], found=BOTH, **DOMAIN))
+    (probe,) = made.probes
+    assert (probe.engine, probe.hsts, probe.max_body, probe.http3, probe.certificate, probe.local) == ("caddy", 86400, 3_000_000, True, "", False)
+    assert probe.echo == {"path": "/", "header": "X-Forwarded-For"} and probe.peers == stack(made).peers == [gateway(stack(made).network)]
+    (local,) = plan(home=host(sites=[{**site, "tls": "local"}], proxy="nginx", found=BOTH, **DOMAIN)).probes
+    assert (local.engine, local.http3, local.certificate, local.local) == ("nginx", False, "who", True)
+    (other,) = plan(home=host(sites=[{"name": "nas", "upstream": "http://192.168.1.9"}], found=BOTH, **DOMAIN)).probes
+    assert (other.echo, other.peers) == (None, [])
+
+
+def test_of_a_site_behind_another_host_the_proxy_s_address_is_known_to_be_no_client_s() -> None:
+    made = plan(home=Inventory({}, ("proxy",), BOTH), attic=host(sites=[WHO], found=OTHER, **DOMAIN))
+    (probe,) = made.probes
+    assert probe.proxy == "home" and "192.168.1.10" in probe.peers

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from plugins.module_utils.probe.site import Outcome, View, probe
+from plugins.module_utils.probe.every import Proof, probe_all
+from plugins.module_utils.probe.outcome import Outcome, View
 
 HOST = "home.example.test"
 NOW = datetime.datetime.now(datetime.UTC)
@@ -91,14 +92,24 @@ class Server:
             if self.context:
                 with self.context.wrap_socket(connection, server_side=True) as tls:
                     self.behaviour(tls)
+                    linger(tls)
             else:
                 self.behaviour(connection)
+                linger(connection)
 
     def close(self) -> None:
         self.over.set()
         with contextlib.suppress(OSError):
             self.listening.shutdown(socket.SHUT_RDWR)
         self.listening.close()
+
+
+def linger(connection: socket.socket) -> None:
+    """As servers close: what still comes in is taken, so that the answer is not lost by it."""
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(0.5)
+    while connection.recv(65536):
+        pass
 
 
 def request(connection: socket.socket) -> bytes:
@@ -126,9 +137,18 @@ def page(status: str = "200 OK", body: str = "<title>Home</title>", *headers: st
 REDIRECT = page("308 Permanent Redirect", "", f"Location: https://{HOST}/probe?x=1")
 
 
+def proof(https: Server, http: Server, roots: str = "", timeout: float = 2.0, site: dict[str, Any] | None = None, **view: Any) -> Proof:
+    """One look at the site."""
+    given = {"host": HOST, "site": "home", "path": "/", "status": [200], "contains": "Home", **(site or {})}
+    return probe_all([given], View("127.0.0.1", timeout, roots, https.port, http.port, **view))
+
+
 def seen(https: Server, http: Server, roots: str = "", timeout: float = 2.0, **site: Any) -> dict[str, Outcome]:
     """What a probe says, by check."""
-    given = {"host": HOST, "path": "/", "status": [200], "contains": "Home", **site}
-    outcomes = probe(given, View("127.0.0.1", timeout, roots, https.port, http.port))
+    outcomes = proof(https, http, roots, timeout, site).outcomes
     assert {outcome.host for outcome in outcomes} == {HOST}
-    return {outcome.check.partition(" [")[0]: outcome for outcome in outcomes}
+    return {outcome.check: outcome for outcome in outcomes}
+
+
+def failing(outcomes: dict[str, Outcome]) -> list[str]:
+    return [check for check, outcome in outcomes.items() if outcome.ok is False]

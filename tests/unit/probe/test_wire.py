@@ -33,7 +33,7 @@ def test_an_address_is_its_own_name_and_comes_once() -> None:
 
 
 def test_a_page_has_status_headers_and_text(secure_server: Server, roots: str) -> None:
-    channel = wire.secure(wire.connect("127.0.0.1", secure_server.port, 2), HOST, roots=roots)
+    channel = wire.secure(wire.connect("127.0.0.1", secure_server.port, 2), HOST, roots=[roots])
     assert channel.selected_alpn_protocol() == "http/1.1"
     answer = wire.fetch(channel, HOST, "/", 2)
     assert (answer.status, answer.headers["x-kind"], answer.body) == (200, "Test", "hello")
@@ -96,7 +96,7 @@ def test_the_systems_store_is_read_once_for_many_connections(secure_server: Serv
     real = ssl.create_default_context
     monkeypatch.setattr(ssl, "create_default_context", lambda: read.append(1) or real())
     for _ in range(5):
-        wire.secure(wire.connect("127.0.0.1", secure_server.port, 2), HOST, roots=roots).close()
+        wire.secure(wire.connect("127.0.0.1", secure_server.port, 2), HOST, roots=[roots]).close()
         wire.presented("127.0.0.1", secure_server.port, HOST, 2)
     assert len(read) == 1
 
