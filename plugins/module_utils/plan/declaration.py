@@ -162,10 +162,17 @@ HOST = {
     "purge": Field(values.many(values.slug), []),
 }
 
+
+def page(value: object) -> str:
+    """A file on the controller; '' for none."""
+    return "" if value == "" else values.text(value)
+
+
 VERIFY = {
     "connect_to": Field(values.address, ""),
     "roots": Field(values.text, ""),
     "from_controller": Field(values.boolean, True),
+    "report": Field(page, None),
 }
 
 
