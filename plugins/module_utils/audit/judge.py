@@ -80,7 +80,7 @@ def elsewhere(one: Listening | Published, entries: Iterable[Declared]) -> str:
     """What a declaration says of the port for other addresses, as a sentence; '' where none does."""
     its = [entry for entry in entries if (entry.port, entry.protocol) == (one.port, one.protocol) and entry.address]
     listed = " and ".join(dict.fromkeys(bracketed(entry.address) for entry in its))
-    return f" {its[0].what[:1].upper()}{its[0].what[1:]} is declared for {listed} alone." if its else ""
+    return f" It is declared for {listed} alone ({its[0].what})." if its else ""
 
 
 def of_published(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared, ...]) -> Iterator[Finding]:
@@ -90,7 +90,7 @@ def of_published(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared,
             continue
         where, reach = place(one.port, one.protocol, addresses), widest(addresses)
         what = f"{'The service' if one.swarm else 'The container'} {one.container} ({one.image or 'no image'})"
-        told = f"{what} is published there, and no line of the inventory wants that.{elsewhere(one, ours)}"
+        told = f"{what} is published there, and no line of the inventory wants that.{elsewhere(one, (*ours, *owners))}"
         if seen.ufw and reach == ANY:
             told += " ufw is on, and does not hold it back."
         program = known.database(one.target, names_of(one))
@@ -124,11 +124,11 @@ def of_listening(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared,
             told = f"It is declared for {wanted.process} ({wanted.what}), but {described(one)} listens there."
             yield finding("another_listens", where, told, f"{advice.closed(one)} Then run playbooks/site.yml again.")
             continue
-        yield from of_undeclared(one, where, reach, names, seen, ours)
+        yield from of_undeclared(one, where, reach, names, seen, (*ours, *owners))
 
 
-def of_undeclared(one: Listening, where: str, reach: str, names: tuple[str, ...], seen: Seen, ours: tuple[Declared, ...]) -> Iterator[Finding]:
-    told = f"{sentence(described(one))} listens there, and no line of the inventory wants it.{elsewhere(one, ours)}"
+def of_undeclared(one: Listening, where: str, reach: str, names: tuple[str, ...], seen: Seen, entries: tuple[Declared, ...]) -> Iterator[Finding]:
+    told = f"{sentence(described(one))} listens there, and no line of the inventory wants it.{elsewhere(one, entries)}"
     held = f" Your firewall ({seen.drops}) drops what it does not admit, and no rule of it names this port." if holds(one, seen) else ""
     program, grave = known.database(one.port, names), ERROR if reach == ANY and not held else WARNING
     if one.protocol == "tcp" and one.port in known.DOCKER_API:
@@ -209,13 +209,15 @@ def of_rules(seen: Seen, ours: Iterable[Declared]) -> Iterator[Finding]:
 
 
 def of_absent(seen: Seen, ours: Iterable[Declared], owners: Iterable[Declared]) -> Iterator[Finding]:
-    """What is declared and is not there."""
+    """What is declared and is not there: neither a listener, nor a published port, nor, for what the owner allowed, a rule that sends it on."""
     there: list[Listening | Published] = [*seen.listening, *seen.published]
-    for entry in dict.fromkeys((*ours, *owners)):
+    for entry in dict.fromkeys((*ours, *(one for one in owners if one.what == ADMITTED))):
         its = [one for one in there if (one.port, one.protocol) == (entry.port, entry.protocol)]
         if any(covers(entry, address) or ipaddress.ip_address(address).is_unspecified for one in its for address in one.addresses):
             continue
         where = place(entry.port, entry.protocol, [entry.address or "0.0.0.0"])
+        if entry.what == ADMITTED and any(one.covers(entry.port, entry.protocol) for one in seen.redirected):
+            continue
         if entry.what == ADMITTED:
             do = f"Take the line with port {entry.port} out of {ADMITTED}, where it is not needed any more."
             yield finding("declared_but_not_listening", where, f"{ADMITTED} has a line for it, and nothing listens.", do)

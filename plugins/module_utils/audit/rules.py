@@ -34,6 +34,8 @@ class Rules:
     drops: str = ""
     admits: set[int] = field(default_factory=set)
     unseen: list[str] = field(default_factory=list)
+    foreign: list[Redirected] = field(default_factory=list)
+    """Rules that iptables wrote into nftables: nft does not know where they lead, iptables-save does."""
 
 
 def look(run: Run, proc: Path = Path("/proc")) -> Rules:
@@ -46,6 +48,8 @@ def look(run: Run, proc: Path = Path("/proc")) -> Rules:
     rules.admits |= tables.admits
     known = {(one.family, one.chain, one.port, one.last, one.protocol, one.to) for one in rules.redirected}
     rules.redirected += [one for one in tables.redirected if (one.family, one.chain, one.port, one.last, one.protocol, one.to) not in known]
+    if not tables.asked:
+        rules.redirected += rules.foreign
     if nft == ABSENT and not tables.asked and translates(proc):
         rules.unseen.append("The kernel translates addresses (nf_nat), and neither nft nor iptables is here to tell where to: install nftables.")
     return rules
@@ -70,7 +74,7 @@ def read_nft(run: Run, rules: Rules) -> int:
             understand(entries, rules)
             return 0
     except (ValueError, KeyError, TypeError, AttributeError):
-        entries = None
+        rules.held_back = None  # half of a ruleset proves nothing
     rules.unseen.append("The rules of nftables could not be read (nft list ruleset); that takes root.")
     return code or 1
 
@@ -79,6 +83,7 @@ def understand(entries: Iterable[Mapping[str, Any]], rules: Rules) -> None:
     """`entries` are the objects of a ruleset, as nft lists them."""
     listed = list(entries)
     chains = {(one["family"], one["table"], one["name"]): one for entry in listed if (one := entry.get("chain"))}
+    sets = {(one["family"], one["table"], one["name"]): list(one.get("elem", ())) for entry in listed if (one := entry.get("set") or entry.get("map"))}
     written = [(one, list(one.get("expr", ()))) for entry in listed if (one := entry.get("rule"))]
     jumps: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for rule, expressions in written:
@@ -90,7 +95,7 @@ def understand(entries: Iterable[Mapping[str, Any]], rules: Rules) -> None:
             rules.drops = rules.drops or f"nftables, table {key[0]} {key[1]}"
     for rule, expressions in written:
         family, table, chain = key = place(rule)
-        ports, protocol = ports_of(expressions)
+        ports, protocol = ports_of(expressions, {name: elements for (*where, name), elements in sets.items() if where == [family, table]})
         kinds = {kind for part in expressions for kind in part}
         if (family, table) == OURS:
             hold_back(expressions, rules.held_back)
@@ -102,9 +107,10 @@ def understand(entries: Iterable[Mapping[str, Any]], rules: Rules) -> None:
         if key not in before or chain in DOCKER_CHAINS or table.startswith(DOCKER_TABLES):
             continue
         for target, to in targets(expressions):
-            words = f"{protocol or 'any protocol'} {shown(ports)} {target} to {to}, handle {rule.get('handle', '?')}"
+            known = rules.foreign if target in iptables.TARGETS else rules.redirected
+            words = f"{narrowed(expressions)}{protocol or 'any protocol'} {shown(ports)} {target} to {to}, handle {rule.get('handle', '?')}"
             for first, last in ports or [(0, 0)]:
-                rules.redirected.append(Redirected(family, table, chain, words, first, protocol, to, last if last != first else 0))
+                known.append(Redirected(family, table, chain, words, first, protocol, to, last if last != first else 0))
 
 
 def place(rule: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -122,8 +128,8 @@ def reached(starts: Iterable[tuple[str, str, str]], jumps: Mapping[tuple[str, st
     return found
 
 
-def ports_of(expressions: Iterable[Mapping[str, Any]]) -> tuple[list[tuple[int, int]], str]:
-    """The ranges of ports that a rule is for, none where it is for all, and its protocol ('' for all)."""
+def ports_of(expressions: Iterable[Mapping[str, Any]], sets: Mapping[str, list[Any]]) -> tuple[list[tuple[int, int]], str]:
+    """The ranges of ports that a rule is for, none where it is for all, and its protocol ('' for all). `sets`: the named ones of its table."""
     ports: list[tuple[int, int]] = []
     protocol = ""
     for part in expressions:
@@ -133,19 +139,22 @@ def ports_of(expressions: Iterable[Mapping[str, Any]]) -> tuple[list[tuple[int, 
             payload = left.get("payload", {}) if isinstance(left, Mapping) else {}
             if (payload.get("protocol"), payload.get("field")) in PORT_FIELDS:
                 protocol = payload["protocol"] if payload["protocol"] != "th" else protocol
-                ports += [found for one in members(right) if (found := span(one))]
+                ports += [found for one in members(right, sets) if (found := span(one))]
             elif isinstance(left, Mapping) and left.get("meta", {}).get("key") == "l4proto" and right in ("tcp", "udp"):
                 protocol = str(right)
         elif (sent := part.get("dnat")) and isinstance(sent.get("addr"), Mapping) and "map" in sent["addr"]:
             key = sent["addr"]["map"].get("key", {}).get("payload", {})
             if (key.get("protocol"), key.get("field")) in PORT_FIELDS:
                 protocol = str(key["protocol"])
-                ports += [found for one in members(sent["addr"]["map"].get("data")) if isinstance(one, list) and one and (found := span(one[0]))]
+                pairs = members(sent["addr"]["map"].get("data"), sets)
+                ports += [found for one in pairs if isinstance(one, list) and one and (found := span(one[0]))]
     return ports, protocol
 
 
-def members(value: object) -> list[Any]:
+def members(value: object, sets: Mapping[str, list[Any]]) -> list[Any]:
     """What a match names: one value, or those of a set."""
+    if isinstance(value, str) and value.startswith("@"):
+        return sets.get(value[1:], [])
     if isinstance(value, Mapping) and "set" in value:
         return list(value["set"])
     return [value]
@@ -165,10 +174,24 @@ def shown(ports: Iterable[tuple[int, int]]) -> str:
     return f"dport {', '.join(words)}" if words else "every port"
 
 
+def narrowed(expressions: Iterable[Mapping[str, Any]]) -> str:
+    """For whom a rule is besides its ports, as words before it."""
+    words = ""
+    for part in expressions:
+        match = part.get("match") or {}
+        left, right = match.get("left"), match.get("right")
+        kind = (left.get("payload", {}).get("field") or left.get("meta", {}).get("key")) if isinstance(left, Mapping) else ""
+        if kind in ("saddr", "daddr", "iifname", "iif"):
+            words += f"{kind} {'! ' if match.get('op') == '!=' else ''}{right if isinstance(right, str) else 'of a set'} "
+    return words
+
+
 def targets(expressions: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """(dnat or redirect, where to) of a rule."""
     found = []
     for part in expressions:
+        if (xt := part.get("xt")) and xt.get("name") in iptables.TARGETS:
+            found.append((str(xt["name"]), "what iptables-save tells alone (install iptables)"))
         for kind in ("dnat", "redirect"):
             if kind in part:
                 sent = part[kind] or {}
@@ -193,6 +216,6 @@ def hold_back(expressions: Iterable[Mapping[str, Any]], held: dict[tuple[str, in
         elif what == "dport" and isinstance(right, int):
             port = right
         elif what == "saddr" and match.get("op") == "!=":
-            sources = frozenset(str(one) for one in members(right))
+            sources = frozenset(str(one) for one in members(right, {}))
     if drops and address and port:
         held[address, port] = sources
