@@ -29,7 +29,7 @@ BIN = Path(sys.executable).parent
 CLONE_NEWNET = 0x40000000
 LIBRARIES = ("libnftables1", "libjansson4", "libnftnl11", "libmnl0", "libxtables12", "libgmp10")
 PORT, HOST_PORT = 18096, 18097
-SLEEPER = "audit-test"
+NAMES = "audit-test"
 
 
 def run(command: Sequence[str]) -> tuple[int, str]:
@@ -49,13 +49,13 @@ def docker(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    """An image of this machine with nothing in it but a program that listens, made of Python's own and of no registry."""
+    """The test bed's image of whoami, a program of Python that answers on port 80."""
     if run(["docker", "version"])[0]:
         pytest.skip("no Docker engine answers here")
     listed = docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
-    fit = [name for name in listed if name.startswith("traefik/whoami:")] or [name for name in listed if name.startswith("exposure-bed/whoami:")]
+    fit = [name for name in listed if name.startswith("exposure-bed/whoami:")]
     if not fit:
-        pytest.skip("the image of whoami is not on this machine: the test bed brings it")
+        pytest.skip("the image of whoami is not on this machine: the test bed makes it")
     return fit[0]
 
 
@@ -75,7 +75,7 @@ def containers(image: str) -> Iterator[Any]:
     names = []
 
     def start(name: str, *options: str, command: Sequence[str] = ()) -> None:
-        names.append(f"{SLEEPER}-{name}")
+        names.append(f"{NAMES}-{name}")
         docker("rm", "-f", names[-1]) if run(["docker", "inspect", names[-1]])[0] == 0 else None
         docker("run", "-d", "--name", names[-1], *options, image, *command)
 
@@ -102,7 +102,7 @@ def test_a_container_that_publishes_on_every_address_is_found_and_one_on_loopbac
 
 
 def test_a_container_with_the_host_s_network_is_told_by_its_name(containers: Any) -> None:
-    containers("host", "--network", "host", command=["-port", str(HOST_PORT)])
+    containers("host", "--network", "host", "--entrypoint", "python3", command=["-m", "http.server", str(HOST_PORT)])
     opens("audit-test-host", HOST_PORT)
     (found,) = [one for one in judge(look(run), ()).findings if f"port {HOST_PORT}/tcp" in one.where]
     assert found.id == "undeclared_listener" and "of the container audit-test-host" in found.seen and "network_mode: host" in found.do
@@ -176,7 +176,7 @@ def test_the_rule_that_holds_an_app_back_is_seen_as_the_role_writes_it_and_misse
 
 @pytest.mark.proves("B06")
 def test_rules_that_send_elsewhere_are_found_in_nft_and_in_both_kinds_of_iptables(network: Any, tmp_path: Path) -> None:
-    chain = "table ip own { chain pre { type nat hook prerouting priority dstnat; policy accept; tcp dport 443 redirect to :8443; } }"
+    chain = "table ip own { chain pre { type nat hook prerouting priority dstnat; policy accept; tcp dport 443 redirect to :8443; }; }"
     load(network, chain, tmp_path)
     rules = {"iptables-nft": "7001", "iptables-legacy": "7002", "ip6tables-nft": "7003"}
     made = {
@@ -203,9 +203,10 @@ def test_docker_s_own_rules_of_this_machine_are_not_told(image: str, containers:
 
 
 def test_a_listener_on_a_public_ipv6_address_is_told(network: Any) -> None:
-    subprocess.run(["ip", "link", "add", "eth0", "type", "dummy"], check=True)
+    subprocess.run(["ip", "link", "add", "eth0", "type", "veth", "peer", "name", "cable"], check=True)
     subprocess.run(["ip", "address", "add", "2a02:1:2:3::10/64", "dev", "eth0", "nodad"], check=True)
-    subprocess.run(["ip", "link", "set", "eth0", "up"], check=True)
+    for end in ("eth0", "cable"):
+        subprocess.run(["ip", "link", "set", end, "up"], check=True)
     with socket.create_server(("::", 9100), family=socket.AF_INET6, dualstack_ipv6=True), socket.create_server(("127.0.0.1", 9101)):
         told = {one.id: one for one in judge(look(network, Path("/")), ()).findings}
     assert told["ipv6_open_too"].where == "[2a02:1:2:3::10], port 9100/tcp"

@@ -62,6 +62,9 @@ def closed(one: Listening, setting: str = "") -> str:
             f"The container {one.container} has the host's network. Take network_mode: host (or --network host) out of it, and publish what is needed: "
             f'ports: ["127.0.0.1:{one.port}:{one.port}{"/udp" if one.protocol == "udp" else ""}"].'
         )
+    if one.process in known.FOR_CONTAINERS:
+        name = known.FOR_CONTAINERS[one.process]
+        return f"{name} ps --filter publish={one.port} tells for which container. Publish it on 127.0.0.1 there: 127.0.0.1:{one.port}: and the port inside."
     setting = setting or known.SETTINGS.get(one.process, "")
     if setting.startswith("systemctl"):
         return f"{setting}."

@@ -84,6 +84,9 @@ SETTINGS = {
 }
 """How services are told to listen on loopback alone; process names are cut to 15 letters by the kernel."""
 
+FOR_CONTAINERS = {"docker-proxy": "docker", "rootlesskit": "docker", "rootlessport": "podman", "conmon": "podman"}
+"""Processes that hold a port for a container, and the program that knows which."""
+
 OF_THE_SYSTEM = (
     ("udp", 68, ("dhclient", "dhcpcd", "systemd-network", "NetworkManager", "udhcpc", "connmand"), "DHCP client"),
     ("udp", 546, ("dhclient", "dhcpcd", "systemd-network", "NetworkManager", "odhcp6c"), "DHCPv6 client"),

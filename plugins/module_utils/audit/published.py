@@ -9,7 +9,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Engine:
     """What Docker says. `names`: full number -> name, of every container that runs. `trouble`: why nothing, or not all, is known; '' without Docker."""
 
     published: tuple[Published, ...] = ()
-    names: Mapping[str, str] = ()  # type: ignore[assignment]
+    names: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -56,6 +57,11 @@ def test_a_port_that_docker_published_on_every_address_is_told_with_the_line_tha
     assert "ufw" in told.why and "media-jellyfin-1 (jellyfin/jellyfin:10.9)" in told.seen
     assert 'compose file of media (/srv/media/compose.yml), service jellyfin, write ports: ["127.0.0.1:8096:8096"]' in told.do
     assert "exposure_listening: [{port: 8096, protocol: tcp, process: media-jellyfin-1}]" in told.do
+
+
+def test_a_port_that_is_held_for_an_unknown_container_is_not_closed_by_stopping_docker() -> None:
+    told = found(audit(listens(8096, "docker-proxy", unit="docker.service")))["undeclared_listener"].do
+    assert "docker ps --filter publish=8096" in told and "systemctl" not in told
 
 
 def test_where_ufw_is_on_it_is_said_that_it_does_not_help() -> None:
@@ -261,6 +267,12 @@ def test_each_address_has_a_row_that_says_what_it_is() -> None:
     }
     assert rows["listening"][3]["container"] == "media-jellyfin-1" and rows["listening"][3]["declared"] == ""
     assert [row["address"] for row in rows["published"]] == list(EVERY)
+
+
+def test_every_finding_is_explained() -> None:
+    explained = (Path(__file__).resolve().parents[3] / "docs/audit.md").read_text()
+    for name, (severity, _) in FINDINGS.items():
+        assert f"| `{name}` | {severity}" in explained, name
 
 
 HOSTILE = st.text(max_size=40) | st.sampled_from(["a\nb", "\x1b[2J", "<script>", "\u202e", "{{ 7 * 7 }}", "'; rm -rf /"])
