@@ -90,9 +90,12 @@ def main() -> None:
 
     def run(command: list[str]) -> tuple[int, str]:
         path = module.get_bin_path(command[0])
-        code, output, _errors = (
-            module.run_command([path, *command[1:]], environ_update={"LC_ALL": "C"}, errors="surrogate_then_replace") if path else (127, "", "")
-        )
+        if not path:
+            return 127, ""
+        try:
+            code, output, _errors = module.run_command([path, *command[1:]], environ_update={"LC_ALL": "C"}, handle_exceptions=False)
+        except OSError:
+            return 126, ""
         return code, output
 
     try:

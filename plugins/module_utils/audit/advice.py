@@ -14,23 +14,27 @@ def bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def place(port: int, protocol: str, addresses: Sequence[str]) -> str:
+def place(port: int, protocol: str, addresses: Sequence[str], last: int = 0) -> str:
     """`port 8096/tcp on every address (0.0.0.0 and [::])`."""
     shown = [bracketed(address) for address in addresses]
     listed = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
     every = {"0.0.0.0", "::"} & set(addresses)
-    return f"port {port}/{protocol} on " + (f"every address ({listed})" if every else listed)
+    ports = f"ports {port} to {last}/{protocol}" if last else f"port {port}/{protocol}"
+    return f"{ports} on " + (f"every address ({listed})" if every else listed)
 
 
-def meant(port: int, protocol: str, process: str) -> str:
-    """The line for what is to stay."""
+def meant(port: int, protocol: str, process: str, each: bool = False) -> str:
+    """The line for what is to stay; `each`: it takes one for each of several ports."""
     its = f", process: {process}" if process and process.replace("-", "").replace("_", "").replace(".", "").isalnum() else ""
-    return f"If it is meant to be reached, say so in the inventory: {ADMITTED}: [{{port: {port}, protocol: {protocol}{its}}}]"
+    return (
+        f"If it is meant to be reached, say so in the inventory{', for each port' if each else ''}: {ADMITTED}: [{{port: {port}, protocol: {protocol}{its}}}]"
+    )
 
 
 def loopback_line(one: Published) -> str:
     """The port as compose and `docker run -p` take it, on loopback alone."""
-    return f"127.0.0.1:{one.port}:{one.target}" + ("/udp" if one.protocol == "udp" else "")
+    ports, targets = (f"{first}-{first + one.last - one.port}" if one.last else str(first) for first in (one.port, one.target))
+    return f"127.0.0.1:{ports}:{targets}" + ("/udp" if one.protocol == "udp" else "")
 
 
 def of_published(one: Published, ours: Iterable[Declared] = ()) -> str:
@@ -43,11 +47,11 @@ def of_published(one: Published, ours: Iterable[Declared] = ()) -> str:
         service = one.service or one.container
         return (
             f'In the compose file of {one.project}{file}, service {service}, write ports: ["{loopback_line(one)}"], or no line where nobody needs the port; '
-            f"then docker compose -p {one.project} up -d {service}. {meant(one.port, one.protocol, one.container)}"
+            f"then docker compose -p {one.project} up -d {service}. {meant(one.port, one.protocol, one.container, bool(one.last))}"
         )
     return (
         f"Remove the container (docker rm -f {one.container}) and start it with -p {loopback_line(one)}, or without -p where nobody needs the port. "
-        f"{meant(one.port, one.protocol, one.container)}"
+        f"{meant(one.port, one.protocol, one.container, bool(one.last))}"
     )
 
 

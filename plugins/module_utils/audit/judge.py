@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from . import advice, known
@@ -84,11 +84,9 @@ def elsewhere(one: Listening | Published, entries: Iterable[Declared]) -> str:
 
 
 def of_published(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared, ...]) -> Iterator[Finding]:
-    for one in seen.published:
-        addresses = undeclared(one, names_of(one), (*ours, *owners))
-        if not addresses:
-            continue
-        where, reach = place(one.port, one.protocol, addresses), widest(addresses)
+    wild = [(one, addresses) for one in seen.published if (addresses := undeclared(one, names_of(one), (*ours, *owners)))]
+    for one, addresses in in_rows(wild):
+        where, reach = place(one.port, one.protocol, addresses, one.last), widest(addresses)
         what = f"{'The service' if one.swarm else 'The container'} {one.container} ({one.image or 'no image'})"
         told = f"{what} is published there, and no line of the inventory wants that.{elsewhere(one, (*ours, *owners))}"
         if seen.ufw and reach == ANY:
@@ -102,6 +100,21 @@ def of_published(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared,
             yield finding("admin_panel_open", where, f"{told} It is the administration of {panel.title}.", advice.of_published(one, ours), weight(reach))
         else:
             yield finding("undeclared_published_port", where, told, advice.of_published(one, ours), weight(reach))
+
+
+def in_rows(listed: Iterable[tuple[Published, tuple[str, ...]]]) -> list[tuple[Published, tuple[str, ...]]]:
+    """Ports of one container that follow each other, as FTP and games have them, made into one. `listed` is in the order of ports."""
+    rows: list[tuple[Published, tuple[str, ...]]] = []
+    for one, addresses in listed:
+        for place_of, (row, its) in enumerate(rows):
+            last = row.last or row.port
+            follows = (one.port, one.target - one.port) == (last + 1, row.target - row.port)
+            if follows and its == addresses and replace(row, port=one.port, target=one.target, last=0) == one:
+                rows[place_of] = (replace(row, last=one.port), its)
+                break
+        else:
+            rows.append((one, addresses))
+    return rows
 
 
 def weight(reach: str) -> str:

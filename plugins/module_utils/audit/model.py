@@ -56,7 +56,8 @@ class Listening:
 
 @dataclass(frozen=True)
 class Published:
-    """A port that Docker sends to a container (or to a swarm's service). `target` is the port inside; `file` the compose file as Docker tells it."""
+    """A port that Docker sends to a container (or to a swarm's service). `target` is the port inside; `file` the compose file as Docker tells it.
+    `last` is the end of a row of ports that are told together, 0 for one."""
 
     addresses: tuple[str, ...]
     port: int
@@ -68,6 +69,7 @@ class Published:
     service: str = ""
     file: str = ""
     swarm: bool = False
+    last: int = 0
 
     @property
     def reach(self) -> str:

@@ -59,6 +59,13 @@ def test_a_port_that_docker_published_on_every_address_is_told_with_the_line_tha
     assert "exposure_listening: [{port: 8096, protocol: tcp, process: media-jellyfin-1}]" in told.do
 
 
+def test_a_row_of_ports_of_one_container_is_told_once() -> None:
+    row = [publishes(21100 + number, 21100 + number, "ftp", container="ftp", project="files") for number in range(11)]
+    several = audit(published=(publishes(21, 21, "ftp", container="ftp", project="files"), *row, publishes(21111, 21111, "other", container="other")))
+    assert [one.where.partition(" on ")[0] for one in several.findings] == ["port 21/tcp", "ports 21100 to 21110/tcp", "port 21111/tcp"]
+    assert '"127.0.0.1:21100-21110:21100-21110"' in several.findings[1].do
+
+
 def test_a_port_that_is_held_for_an_unknown_container_is_not_closed_by_stopping_docker() -> None:
     told = found(audit(listens(8096, "docker-proxy", unit="docker.service")))["undeclared_listener"].do
     assert "docker ps --filter publish=8096" in told and "systemctl" not in told
