@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from . import known
 from .model import ADMITTED, Declared, Listening, Published, Redirected
 
+INTERPRETERS = ("python", "node", "java", "perl", "ruby", "php", "mono", "dotnet", "sh", "bash")
+
 
 def bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
@@ -56,7 +58,13 @@ def of_published(one: Published, ours: Iterable[Declared] = ()) -> str:
 
 
 def of_listening(one: Listening) -> str:
-    return f"{closed(one)} {meant(one.port, one.protocol, one.container or one.process)}"
+    return f"{closed(one)} {meant(one.port, one.protocol, name_of(one))}"
+
+
+def name_of(one: Listening) -> str:
+    """By what an owner best knows it again: `python3` says less than the unit that it runs in."""
+    unit = one.unit.removesuffix(" (user)")
+    return one.container or one.opens or (unit if unit and one.process.startswith(INTERPRETERS) else one.process)
 
 
 def closed(one: Listening, setting: str = "") -> str:
@@ -73,6 +81,9 @@ def closed(one: Listening, setting: str = "") -> str:
     if setting.startswith("systemctl"):
         return f"{setting}."
     unit, users = one.unit.removesuffix(" (user)"), one.unit.endswith(" (user)")
+    if one.opens and not setting:
+        stream = "ListenDatagram" if one.protocol == "udp" else "ListenStream"
+        setting = f"systemctl edit {one.opens}, and there under [Socket] {stream}= and {stream}=127.0.0.1:{one.port}"
     units = " ".join(dict.fromkeys(name for name in (one.opens, unit) if name))
     if units:
         stop = f"systemctl {'--user ' if users else ''}disable --now {units}" + (" (as the user who runs it)" if users else "")

@@ -50,5 +50,6 @@ def names_of(one: Listening | Published, published: Iterable[Published] = ()) ->
     if isinstance(one, Published):
         return (one.container, known.image_name(one.image), one.project, one.service)
     container = owner(one, published)
-    units = (one.unit.removesuffix(".service"), one.unit, one.opens.removesuffix(".socket"), one.opens)
+    unit = one.unit.removesuffix(" (user)")
+    units = (unit.removesuffix(".service"), unit, one.opens.removesuffix(".socket"), one.opens)
     return (one.process, one.container, *units, *(names_of(container) if container else ()))

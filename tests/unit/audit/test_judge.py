@@ -43,6 +43,18 @@ def test_a_service_that_its_socket_starts_is_closed_with_its_socket() -> None:
     )
 
 
+def test_a_socket_of_systemd_is_told_with_the_lines_that_keep_it_at_home() -> None:
+    told = found(audit(listens(7000, "systemd", pid=1, opens="knock.socket")))["undeclared_listener"].do
+    assert "systemctl edit knock.socket, and there under [Socket] ListenStream= and ListenStream=127.0.0.1:7000" in told
+    assert "process: knock.socket" in told
+
+
+def test_a_script_is_known_again_by_its_unit() -> None:
+    script = listens(9100, "python3", unit="page.service (user)")
+    assert "process: page.service}" in found(audit(script))["undeclared_listener"].do
+    assert weights(audit(script, allowed=(Declared(9100, "tcp", "", "exposure_listening", "page.service"),))) == []
+
+
 def test_what_a_person_started_is_told_with_its_process() -> None:
     assert "ps -fp 100" in found(audit(listens(8000, "python3")))["undeclared_listener"].do
     assert "systemctl --user disable --now page.service" in found(audit(listens(8000, unit="page.service (user)")))["undeclared_listener"].do
