@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from plugins.module_utils.plan.audit import LISTENING
 from plugins.module_utils.plan.catalogue import read_catalogue
 from plugins.module_utils.plan.declaration import ACME, APP, CERTIFICATE, COPY, EAB, HOST, LOCAL_CA, PATH, SITE, VERIFY
 from plugins.module_utils.plan.make import Inventory, make
@@ -50,6 +51,7 @@ def test_every_line_that_can_be_declared_is_documented() -> None:
         (general, EAB),
         (general, LOCAL_CA),
         (general, VERIFY),
+        (general, LISTENING),
         (sections["An entry of `exposure_ddns`"], DDNS),
         (sections["`exposure_public_address`"], PUBLIC_ADDRESS),
         (sections["A site"], SITE),

@@ -159,6 +159,7 @@ HOST = {
     "timezone": Field(values.time_zone, "Etc/UTC"),
     "catalogue": Field(values.file_path, ""),
     "verify": Field(anything, {}),
+    "listening": Field(anything, []),
     "purge": Field(values.many(values.slug), []),
 }
 

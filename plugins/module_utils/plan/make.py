@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .audit import add_declared, read_listening
 from .catalogue import read_catalogue
 from .certificates import add_certificates
 from .collection import House, Inventory, Route, join, read_house, take_off
@@ -28,6 +29,8 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     apps = read_catalogue(catalogue, mistakes)
     sound = not mistakes.found
     house = read_house(inventory, apps, mistakes)
+    for name, host in house.hosts.items():
+        host["listening"] = read_listening(host["listening"], name, mistakes)
     if not sound:  # without the catalogue, what is said of apps would be guessed
         raise InventoryRefused(mistakes)
     if remove:
@@ -40,6 +43,7 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     add_proxies(plan, house, routes)
     add_reachability(plan, house)
     add_stacks(plan, house, routes)
+    add_declared(plan, house)
     check_stacks(plan, mistakes)
     check_ports(plan, {name: host.found for name, host in inventory.items()}, mistakes)
     if mistakes.found:

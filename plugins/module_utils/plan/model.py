@@ -142,6 +142,19 @@ class Opening:
 
 
 @dataclass
+class Declared:
+    """What is to listen on a host, for the audit: `what` says so to a person. An empty `address` is every one. Where `process` is given, it alone is meant;
+    where `sources` are, they alone may reach it."""
+
+    port: int
+    protocol: str = "tcp"
+    address: str = ""
+    what: str = ""
+    process: str = ""
+    sources: list[str] = field(default_factory=list)
+
+
+@dataclass
 class NameAccount:
     """Names that are kept at a DNS provider (ddns/settings.py, AccountSettings). Its secrets are not in the Plan."""
 
@@ -179,7 +192,8 @@ class Forwarding:
 class HostPlan:
     """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go; `used` those that look after
     the address. `public_address`: who is asked for it (address/model.py, Settings). `router`: whether the `forwardings` are printed for a person
-    (manual), set (auto) for `router_lease` seconds each time, or nobody's affair (none). `challenges`: why certificates are proven in the way they are."""
+    (manual), set (auto) for `router_lease` seconds each time, or nobody's affair (none). `challenges`: why certificates are proven in the way they are.
+    `declared`: what is to listen there because of this Plan; `allowed`: what may, because the owner says so."""
 
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
@@ -194,6 +208,8 @@ class HostPlan:
     forwardings: list[Forwarding] = field(default_factory=list)
     used: list[str] = field(default_factory=list)
     challenges: str = ""
+    declared: list[Declared] = field(default_factory=list)
+    allowed: list[Declared] = field(default_factory=list)
 
 
 @dataclass

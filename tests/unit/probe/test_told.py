@@ -11,17 +11,21 @@ from types import ModuleType
 import pytest
 
 from plugins.module_utils.probe import site
+from plugins.module_utils.proof import vantages
 
-PACKAGE = "ansible_collections.homeserver.exposure.plugins.module_utils.probe"
+UTILS = "ansible_collections.homeserver.exposure.plugins.module_utils"
+USED = {"probe.site": site, "proof.vantages": vantages}
 
 
 @pytest.fixture
 def proof(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """The filters, with the collection under its own name as Ansible has it."""
-    for number in range(1, len(PACKAGE.split(".")) + 1):
-        name = ".".join(PACKAGE.split(".")[:number])
-        monkeypatch.setitem(sys.modules, name, sys.modules.get(name) or ModuleType(name))
-    monkeypatch.setitem(sys.modules, f"{PACKAGE}.site", site)
+    for path, used in USED.items():
+        words = f"{UTILS}.{path}".split(".")
+        for number in range(1, len(words)):
+            name = ".".join(words[:number])
+            monkeypatch.setitem(sys.modules, name, sys.modules.get(name) or ModuleType(name))
+        monkeypatch.setitem(sys.modules, ".".join(words), used)
     spec = importlib.util.spec_from_file_location("proof_filters", Path(__file__).parents[3] / "plugins/filter/proof.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -29,19 +33,37 @@ def proof(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     yield module
 
 
+BAD = {"host": "who", "check": "page", "address": "", "ok": False, "detail": "502"}
+
+
 def test_every_failure_is_told_with_the_vantage_that_saw_it_and_who_could_not_look_too(proof: ModuleType) -> None:
     seen = {
-        "phone": {"verify_outside": {"failures": ["who: page: 502"]}, "verify_lan": {"skipped": True}},
+        "phone": {"verify_outside": {"outcomes": [BAD]}, "verify_lan": {"skipped": True}},
         "laptop": {"verify_lan": {"msg": "unreachable", "unreachable": True}},
-        "home": {"verify_server": {"failures": ["who: page: 502"]}},
+        "home": {"verify_server": {"outcomes": [BAD]}, "verify_lan": {"outcomes": []}},
         "attic": {},
     }
-    assert proof.vantage_failures(seen, list(seen), {"failures": []}) == [
+    results = proof.vantage_results(seen, list(seen), {"outcomes": [{**BAD, "ok": None}]})
+    assert {name: one["kind"] for name, one in results.items()} == {
+        "phone": "outside", "laptop": "lan", "home": "lan", "home (server)": "server", "the controller": "controller"
+    }  # fmt: skip
+    assert proof.vantage_failures(results) == [
         "from phone: who: page: 502",
         "from laptop: could not look: unreachable",
-        "from home: who: page: 502",
+        "from home (server): who: page: 502",
     ]
-    assert proof.vantage_failures({}, [], {"failures": ["who: name: x"]}) == ["from the controller: who: name: x"]
+    assert proof.vantage_failures(proof.vantage_results({}, [], {"outcomes": [BAD]})) == ["from the controller: who: page: 502"]
+
+
+def test_what_a_task_saw_on_each_host_is_put_together_and_who_failed_says_why(proof: ModuleType) -> None:
+    seen = {
+        "a": {"look": {"picture": {"x": 1}}},
+        "b": {"look": {"failed": True, "msg": "no root"}},
+        "c": {"look": {"skipped": True}},
+        "d": {},
+        "e": {"look": {}},
+    }
+    assert proof.host_results(seen, list(seen), "look", "picture") == {"a": {"x": 1}, "b": {"message": "no root"}}
 
 
 def test_a_site_is_told_with_the_port_by_which_it_is_reached(proof: ModuleType) -> None:
