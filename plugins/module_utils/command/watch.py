@@ -85,13 +85,15 @@ def watch(
     memory = state.read(folders)
     seen = gather(looks, memory.known, pause)
     now = clock()
-    troubles: list[str] = [] if not seen.blind else ["Nothing could be looked at."]
+    troubles = ["Nothing could be looked at."] if seen.blind else []
     changes = memory.step(seen.findings, seen.unseen, now, settings.remind)
     if not check:
         told = notice(settings.host, changes, len(memory.known), memory.lost) if changes else None
-        troubles += keep(memory, folders, now)  # before anything is sent: a run that is cut short does not say it all again
-        troubles += tell.pass_on(memory, secrets, told, send)
-        troubles += keep(memory, folders, now) if told or memory.waiting else []
+        tell.queue(memory, secrets, told)
+        troubles += keep(memory, folders, now)  # before anything is sent: a run that is cut short neither loses it nor says it for ever
+        if memory.waiting:
+            troubles += tell.pass_on(memory, secrets, send)
+            troubles += keep(memory, folders, now)
         troubles += measured(settings, seen, now)
         if secrets.ping and not troubles:
             troubles += [why for why in (tell.ping(secrets.ping),) if why]

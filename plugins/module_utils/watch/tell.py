@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..ddns.redact import redacted
@@ -18,6 +19,7 @@ from .state import MOST_WAITING, State
 PING_TIMEOUT = 10.0
 SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,30}(?=://)")
 STATUS = re.compile(r"\berror=(\d{3})\b")
+MEANING = {"401": ", so its token or password is wrong", "403": ", so its token or password is wrong", "404": ", so its address is wrong"}
 
 Send = Callable[[str, Notice], str]
 """Sends a notice to a URL; why that did not work, '' where it did."""
@@ -33,14 +35,19 @@ def receivers(secrets: Secrets) -> dict[str, str]:
     return {receiver(number, url): url for number, url in enumerate(secrets.notify, 1)}
 
 
-def pass_on(state: State, secrets: Secrets, new: Notice | None, send: Send) -> list[str]:
-    """Send each receiver what waits for it and the new notice as one message. What cannot be sent waits for the next run. Gives why, a sentence each."""
+def queue(state: State, secrets: Secrets, new: Notice | None) -> None:
+    """Let a notice wait for each receiver. What waited for one that is declared no more is forgotten."""
     to = receivers(secrets)
     state.waiting = {name: notices for name, notices in state.waiting.items() if name in to and notices}
     if new:
         clean = {key: redacted_lines(text, secrets.all) for key, text in new.plain().items()}
         for name in to:
             state.waiting[name] = [*state.waiting.get(name, []), clean][-MOST_WAITING:]
+
+
+def pass_on(state: State, secrets: Secrets, send: Send) -> list[str]:
+    """Send each receiver what waits for it, as one message. What cannot be sent goes on waiting. Gives why, a sentence each."""
+    to = receivers(secrets)
     troubles = []
     for name, notices in list(state.waiting.items()):
         why = send(to[name], joined(notices))
@@ -58,7 +65,7 @@ def redacted_lines(text: str, secrets: Sequence[str]) -> str:
 def by_apprise(url: str, notice: Notice) -> str:
     """As `Send`. apprise's own words are not passed on, as they may hold a part of the URL; of them only the status is taken."""
     try:
-        import apprise
+        apprise = importlib.import_module("apprise")
     except ImportError:
         return "apprise is missing: apt-get install apprise."
     words = Words()
@@ -96,13 +103,8 @@ class Words(logging.Handler):
     def reason(self) -> str:
         text = " ".join(self.said)
         if found := STATUS.search(text):
-            meaning: Mapping[str, str] = {
-                "401": ", so its token or password is wrong",
-                "403": ", so its token or password is wrong",
-                "404": ", so its path is wrong",
-            }
-            return f"it answers {found[1]}{meaning.get(found[1], '')}."
-        return "it was not reached." if "onnection error" in text.lower() or "connection" in text.lower() else "apprise could not send it."
+            return f"it answers {found[1]}{MEANING.get(found[1], '')}."
+        return "it was not reached, or refused." if "connection error" in text.lower() else "apprise could not send it."
 
 
 def ping(url: str, fetch: Callable[..., Any] = get) -> str:
