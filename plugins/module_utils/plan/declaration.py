@@ -159,6 +159,7 @@ HOST = {
     "timezone": Field(values.time_zone, "Etc/UTC"),
     "catalogue": Field(values.file_path, ""),
     "verify": Field(anything, {}),
+    "watch": Field(anything, {}, secret=True),
     "purge": Field(values.many(values.slug), []),
 }
 
