@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,14 @@ def look(settings: Settings, now: datetime, store: Path = STORE, cache: str = ""
         if not any(one.id == "served_differs_from_disk" for one in result.findings):
             told |= {(path, one.id) for one in found.findings if one.about == site.host}
         found.certificates.append(
-            {"site": site.site, "host": site.host, "stored": path, "passed": site.passed, "trusted": site.trusted, **as_json(result, about)}
+            {
+                "site": site.site,
+                "host": site.host,
+                "stored": path,
+                "passed": site.passed,
+                "trusted": site.trusted,
+                **as_json(replace(result, findings=tuple(wanted)), about),
+            }
         )
     for name, file, result in zip(settings.certificates, files, results[len(endpoints) :], strict=True):
         own = [seen(one, name) for one in result.findings if tells(one, Site(name, name, name, False), settings.ari)]
@@ -71,11 +79,11 @@ def endpoint(site: Site, store: Path) -> Endpoint:
     given: dict[str, Any] = {"endpoint": site.host if site.port == 443 else f"{site.host}:{site.port}", "connect_to": site.connect_to}
     if site.certificate:
         given["file"] = [str(place(site.certificate, store))]
-    return endpoint_of(given, ("system",) if site.trusted and not site.passed else ())
+    return endpoint_of(given)
 
 
 def stored(name: str, sites: Iterable[Site], store: Path) -> File:
-    return file_of({"path": str(place(name, store)), "names": [site.host for site in sites if site.certificate == name]}, ())
+    return file_of({"path": str(place(name, store)), "names": [site.host for site in sites if site.certificate == name]})
 
 
 def tells(one: Inspected, site: Site, ari: bool) -> bool:
@@ -106,3 +114,24 @@ def days_left(result: Result, settings: Settings, about: str, now: datetime) -> 
     advice = "See what the renewal's timer said (journalctl -u exposure-certificates; for Caddy journalctl -u caddy)."
     severity = ERROR if min(settings.days) in passed and len(settings.days) > 1 else WARNING
     return [finding(AREA, "days_left", about, what, advice, severity, len(passed))]
+
+
+def table(found: Look) -> list[str]:
+    """For a person: a line for each name with what is left of its life, and below it what is wrong."""
+    rows = [("name", "until (UTC)", "left", "of its life", "stored", "by")]
+    rows += [row(one) for one in found.certificates]
+    widths = [max(len(cells[place]) for cells in rows) for place in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in rows]
+    wrong = [f"{one.severity}: {one}" for one in found.findings]
+    return [*lines, *([""] if wrong else []), *wrong] if found.certificates or wrong else ["No certificate is served or stored here."]
+
+
+def row(one: Mapping[str, Any]) -> tuple[str, ...]:
+    leaf = one["certificate"]
+    if not leaf:
+        return (one["host"], "nothing is served", "", "", "", "")
+    seconds = one["days_left"] * DAY
+    left = f"{one['days_left']:.0f} days" if abs(seconds) >= 3 * DAY else f"{seconds / 3600:.0f} hours"
+    differs = any(each["id"] == "served_differs_from_disk" for each in one["findings"])
+    stored = "another one" if differs else "the same" if one["stored"] else "at the app" if one["passed"] else "in the proxy"
+    return (one["host"], leaf["not_after"][:16].replace("T", " "), left, f"{one['life_left']:.0%}", stored, leaf["issuer"][:60])

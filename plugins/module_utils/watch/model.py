@@ -71,7 +71,7 @@ class Finding:
 @dataclass
 class Look:
     """What a look at one area found. `unseen`: those about whom nothing can be said at present, '' for the whole area: what was found of them before stays.
-    `certificates`: of each site, as the inspector tells it, with `site`, `host` and `stored`."""
+    `certificates`: of each site, as the inspector tells it, with what is told of it alone, and `site`, `host`, `stored` (a path), `trusted`, `passed`."""
 
     area: str
     findings: list[Finding] = field(default_factory=list)

@@ -86,6 +86,8 @@ def hand_over(apprise: Any, url: str, notice: Notice, words: Words) -> str:
     one = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False, app_id="homeserver.exposure"))
     if not one.add(url):
         return "apprise does not know such a URL; see exposure_watch.notify and apprise's list of services."
+    for server in one:  # else apprise makes HTML of it for mail, in which no line is broken
+        server.notify_format = apprise.NotifyFormat.TEXT
     sent = one.notify(body=notice.text, title=notice.title, notify_type=notice.kind, body_format=apprise.NotifyFormat.TEXT)
     return "" if sent else words.reason()
 
