@@ -12,9 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..acme.budget import Budget
-from ..acme.order import Orders, alone
-from ..acme.settings import read_settings
 from ..certificates.deploy import deploy, mark, marked, remembered
 from ..certificates.settle import Settlement
 from ..certificates.store import Store
@@ -60,6 +57,10 @@ def tell(text: str) -> None:
 
 def renew(given: argparse.Namespace) -> int:
     """Everything of this host that is due, whoever it comes from. One failure keeps nothing else from being done."""
+    from ..acme.budget import Budget
+    from ..acme.order import Orders, alone  # it loads dnspython
+    from ..acme.settings import read_settings
+
     troubles = []
     certificates = remembered()
     with alone():

@@ -118,7 +118,7 @@ def days_left(result: Result, settings: Settings, about: str, now: datetime) -> 
 
 def table(found: Look) -> list[str]:
     """For a person: a line for each name with what is left of its life, and below it what is wrong."""
-    rows = [("name", "until (UTC)", "left", "of its life", "stored", "by")]
+    rows: list[tuple[str, ...]] = [("name", "until (UTC)", "left", "of its life", "stored", "by")]
     rows += [row(one) for one in found.certificates]
     widths = [max(len(cells[place]) for cells in rows) for place in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in rows]
