@@ -84,6 +84,7 @@ def watch(
 ) -> int:
     memory = state.read(folders)
     seen = gather(looks, memory.known, pause)
+    seen.findings = [tell.clean(one, secrets) for one in seen.findings]
     now = clock()
     troubles = ["Nothing could be looked at."] if seen.blind else []
     changes = memory.step(seen.findings, seen.unseen, now, settings.remind)

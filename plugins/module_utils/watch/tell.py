@@ -7,11 +7,13 @@ from __future__ import annotations
 import importlib
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..ddns.redact import redacted
 from ..inspection.download import Failed, get
+from .model import LONGEST, Finding
 from .notice import Notice, joined
 from .settings import Secrets
 from .state import MOST_WAITING, State
@@ -40,9 +42,8 @@ def queue(state: State, secrets: Secrets, new: Notice | None) -> None:
     to = receivers(secrets)
     state.waiting = {name: notices for name, notices in state.waiting.items() if name in to and notices}
     if new:
-        clean = {key: redacted_lines(text, secrets.all) for key, text in new.plain().items()}
         for name in to:
-            state.waiting[name] = [*state.waiting.get(name, []), clean][-MOST_WAITING:]
+            state.waiting[name] = [*state.waiting.get(name, []), new.plain()][-MOST_WAITING:]
 
 
 def pass_on(state: State, secrets: Secrets, send: Send) -> list[str]:
@@ -58,8 +59,9 @@ def pass_on(state: State, secrets: Secrets, send: Send) -> list[str]:
     return troubles
 
 
-def redacted_lines(text: str, secrets: Sequence[str]) -> str:
-    return "\n".join(redacted(line, secrets, 1000) if line else "" for line in text.split("\n"))
+def clean(one: Finding, secrets: Secrets) -> Finding:
+    """A finding without the receivers' URLs, whoever may have quoted them."""
+    return replace(one, what=redacted(one.what, secrets.all, LONGEST), advice=redacted(one.advice, secrets.all, LONGEST))
 
 
 def by_apprise(url: str, notice: Notice) -> str:
