@@ -15,6 +15,7 @@ from plugins.module_utils.plan.declaration import ACME, APP, CERTIFICATE, COPY, 
 from plugins.module_utils.plan.make import Inventory, make
 from plugins.module_utils.plan.mistakes import Mistakes
 from plugins.module_utils.plan.published import DDNS, PUBLIC_ADDRESS
+from plugins.module_utils.plan.watch import WATCH
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
@@ -54,6 +55,7 @@ def test_every_line_that_can_be_declared_is_documented() -> None:
         (general, LISTENING),
         (sections["An entry of `exposure_ddns`"], DDNS),
         (sections["`exposure_public_address`"], PUBLIC_ADDRESS),
+        (sections["`exposure_watch`"], WATCH),
         (sections["A site"], SITE),
         (sections["An entry of `paths`"], PATH),
         (sections["`exposure_acme`"], ACME),

@@ -1,6 +1,6 @@
 # Copyright (c) homeserver.exposure contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""`exposure certificates renew|deploy`: what the timer runs, and what installs what certbot renewed."""
+"""`exposure certificates renew|deploy|status`: what the timer runs, what installs what certbot renewed, and how all of them are."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..acme.budget import Budget
-from ..acme.order import Orders, alone
-from ..acme.settings import read_settings
 from ..certificates.deploy import deploy, mark, marked, remembered
 from ..certificates.settle import Settlement
 from ..certificates.store import Store
@@ -29,6 +26,10 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("renew", help="order and renew what is due").set_defaults(run=renew)
     actions.add_parser("deploy", help="install what was renewed, and reload what serves it").set_defaults(run=install)
+    look = actions.add_parser("status", help="show every site's certificate, as it is served and as it is stored")
+    look.add_argument("--json", action="store_true", help="print it for a program")
+    look.add_argument("--settings", metavar="FILE", type=Path, default=None)
+    look.set_defaults(run=status)
 
 
 def execute(command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
@@ -56,6 +57,10 @@ def tell(text: str) -> None:
 
 def renew(given: argparse.Namespace) -> int:
     """Everything of this host that is due, whoever it comes from. One failure keeps nothing else from being done."""
+    from ..acme.budget import Budget
+    from ..acme.order import Orders, alone  # it loads dnspython
+    from ..acme.settings import read_settings
+
     troubles = []
     certificates = remembered()
     with alone():
@@ -108,3 +113,27 @@ def install(given: argparse.Namespace) -> int:
     if not done.problems:
         forget("exposure-certificates-deploy.service")
     return 1 if done.problems else 0
+
+
+def status(given: argparse.Namespace) -> int:
+    """A line for each name. 0, or 1 where nothing could be looked at."""
+    import json
+
+    from ..ddns.settings import SettingsWrong
+    from ..watch.settings import read_settings
+
+    try:
+        from ..watch.certificates import look, table
+
+        found = look(read_settings(given.settings), datetime.now(UTC))
+    except FileNotFoundError:
+        print("Nothing is watched here: the playbook makes it so, unless exposure_watch has state: absent.", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError:
+        print("This needs the Python library cryptography: apt-get install python3-cryptography", file=sys.stderr)
+        return 1
+    except (SettingsWrong, OSError) as wrong:
+        print(str(wrong), file=sys.stderr)
+        return 1
+    print(json.dumps(found.certificates, indent=1) if given.json else "\n".join(table(found)))
+    return 0

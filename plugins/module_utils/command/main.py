@@ -47,6 +47,12 @@ def status() -> AddTo:
     return add_to
 
 
+def watch() -> AddTo:
+    from .watch import add_to
+
+    return add_to
+
+
 AREAS: dict[str, tuple[str, Callable[[], AddTo]]] = {
     "address-watch": ("see when an address of this machine or of the router changes", address_watch),
     "certificates": ("order, renew and install certificates", certificates),
@@ -54,6 +60,7 @@ AREAS: dict[str, tuple[str, Callable[[], AddTo]]] = {
     "failure": ("note that a unit failed", failure),
     "router": ("keep the router's rules for this server", router),
     "status": ("tell how names and rules are", status),
+    "watch": ("look after all of it, and tell a person what has changed", watch),
 }
 """Area -> what it is for, and how its options are come by: only the area that is called is imported, as from an archive Python compiles whatever it
 imports, each time."""

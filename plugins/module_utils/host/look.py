@@ -45,6 +45,12 @@ UNITS = {
     "firewall": ("etc/systemd/system/exposure-firewall.service",),
     "router": ("etc/systemd/system/exposure-router.service",),
     "sni_router": ("etc/systemd/system/exposure-sni-router.service", "usr/local/lib/exposure/sni-router-reload"),
+    "watch": (
+        "etc/systemd/system/exposure-watch.service",
+        "etc/systemd/system/exposure-watch.timer",
+        "etc/systemd/system/exposure-watch.path",
+    ),
+    "watch_textfile": ("etc/systemd/system/exposure-watch.service.d/textfile.conf",),
     "nginx": (
         "etc/systemd/system/nginx.service.d/exposure.conf",
         "usr/local/lib/exposure/nginx-reload",
@@ -55,7 +61,7 @@ UNITS = {
 """What roles write for systemd. Its digest tells them, without a task of its own, whether it is current."""
 PACKAGES = (
     *("caddy", "nginx", "libnginx-mod-stream", "python3-certbot*", "certbot", "python3-venv", "python3-packaging", "mkcert"),
-    *("python3-cryptography", "python3-dnspython", "python3-miniupnpc"),
+    *("python3-cryptography", "python3-dnspython", "python3-miniupnpc", "apprise"),
 )
 """Packages that roles install, as dpkg-query takes them."""
 DEFAULT_SERVER = re.compile(
@@ -99,6 +105,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "addresses": lan_addresses(run),
         "address_trouble": any((root / f"var/lib/exposure/failures/exposure-{unit}.service.json").exists() for unit in ("ddns", "router")),
         "network": kept(root / "var/lib/exposure/network.json"),
+        "watched": kept(root / "var/lib/exposure-watch/last.json"),
         "router_rules": rules(kept(root / "var/lib/exposure-router/router.json")),
         "listening": [vars_of(listener) for listener in listeners()],
         "containers": containers(root / DOCKER_SOCKET.lstrip("/")) if docker else [],
@@ -121,6 +128,7 @@ def release_of(os_release: str) -> str:
 def roles(root: Path) -> list[str]:
     """The roles that left something on the host, in the order in which they are taken off again."""
     signs = {
+        "watch": "etc/systemd/system/exposure-watch.timer",
         "caddy": "etc/systemd/system/caddy.service.d/exposure.conf",
         "nginx": "etc/systemd/system/nginx.service.d/exposure.conf",
         "sni_router": "etc/systemd/system/exposure-sni-router.service",

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 
-def write(path: Path, text: str) -> None:
-    """Whole or not at all, mode 0600, and for the folder's owner also where root writes: systemd does not give the file to the unit's user. The folder is
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Whole or not at all, and for the folder's owner also where root writes: systemd does not give the file to the unit's user. The folder is
     made where it is missing. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}.{os.getpid()}")
@@ -18,6 +19,7 @@ def write(path: Path, text: str) -> None:
         # The folder may belong to another than root, who must not lead root elsewhere by a link.
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
             owned(file.fileno(), path.parent)
+            os.fchmod(file.fileno(), mode)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -27,7 +29,9 @@ def write(path: Path, text: str) -> None:
 
 
 def owned(descriptor: int, folder: Path) -> None:
-    """What root writes there by hand belongs to the user whose folder it is, who else could not go on with it."""
+    """What root writes there by hand belongs to the user whose folder it is, who else could not go on with it. A service that is root without that right
+    keeps what it writes."""
     if os.geteuid() == 0:
         status = folder.stat()
-        os.fchown(descriptor, status.st_uid, status.st_gid)
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, status.st_uid, status.st_gid)

@@ -160,6 +160,7 @@ HOST = {
     "catalogue": Field(values.file_path, ""),
     "verify": Field(anything, {}),
     "listening": Field(anything, []),
+    "watch": Field(anything, {}, secret=True),
     "purge": Field(values.many(values.slug), []),
 }
 

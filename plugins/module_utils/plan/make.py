@@ -18,6 +18,7 @@ from .networks import gateway, pair, seen_as
 from .proxies import add_proxies
 from .reachability import add_reachability
 from .stacks import Exposed, absent_stack, present_stack
+from .watch import add_watches
 
 __all__ = ["Inventory", "make"]
 
@@ -44,6 +45,7 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     add_reachability(plan, house)
     add_stacks(plan, house, routes)
     add_declared(plan, house)
+    add_watches(plan, house)
     check_stacks(plan, mistakes)
     check_ports(plan, {name: host.found for name, host in inventory.items()}, mistakes)
     if mistakes.found:

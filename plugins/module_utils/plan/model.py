@@ -189,11 +189,37 @@ class Forwarding:
 
 
 @dataclass
+class WatchedSite:
+    """A name that a host looks after (watch/model.py, Site). `certificate`: its name in the store, '' where the proxy has its own. `trusted`: whether a public
+    authority vouches for it; `passed`: whether TLS ends at the app."""
+
+    site: str
+    host: str
+    certificate: str = ""
+    trusted: bool = True
+    passed: bool = False
+
+
+@dataclass
+class Watch:
+    """What a host looks after from its timer: names, certificates of the store, compose projects, units of systemd. `thresholds`: when it tells of a
+    certificate's life, and how often (watch/model.py, Settings). `textfile`: the folder of node_exporter, '' for none. Who is told is not in the Plan."""
+
+    sites: list[WatchedSite]
+    certificates: list[str]
+    apps: list[str]
+    units: list[str]
+    thresholds: dict[str, Any]
+    textfile: str = ""
+
+
+@dataclass
 class HostPlan:
     """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go; `used` those that look after
     the address. `public_address`: who is asked for it (address/model.py, Settings). `router`: whether the `forwardings` are printed for a person
     (manual), set (auto) for `router_lease` seconds each time, or nobody's affair (none). `challenges`: why certificates are proven in the way they are.
-    `declared`: what is to listen there because of this Plan; `allowed`: what may, because the owner says so."""
+    `declared`: what is to listen there because of this Plan; `allowed`: what may, because the owner says so. `watch`: what it looks after by
+    itself."""
 
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
@@ -210,6 +236,7 @@ class HostPlan:
     challenges: str = ""
     declared: list[Declared] = field(default_factory=list)
     allowed: list[Declared] = field(default_factory=list)
+    watch: Watch | None = None
 
 
 @dataclass

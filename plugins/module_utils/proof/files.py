@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..host import memory
 from .gather import Proof
 from .page import page
 
@@ -24,24 +22,11 @@ def as_json(proof: Proof) -> dict[str, Any]:
 
 
 def write(proof: Proof, path: Path) -> list[Path]:
-    """The page at `path` and the JSON beside it. Missing folders are made. Raises OSError."""
+    """The page at `path` and the JSON beside it, mode 0600: they tell about the home. Missing folders are made. Raises OSError."""
     beside = path.with_suffix(".json")
     if beside == path:
         raise OSError(f"{path} is where the JSON would go: let the page end in .html")
     path.parent.mkdir(parents=True, exist_ok=True)
-    put(path, page(proof))
-    put(beside, json.dumps(as_json(proof), indent=1) + "\n")
+    memory.write(path, page(proof))
+    memory.write(beside, json.dumps(as_json(proof), indent=1) + "\n")
     return [path, beside]
-
-
-def put(path: Path, content: str) -> None:
-    """Mode 0600: it tells about the home."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

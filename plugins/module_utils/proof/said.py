@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from .life import Life
@@ -130,6 +131,8 @@ def of_watches(watches: Mapping[str, Any], certificates: Sequence[Said]) -> Iter
     """What the watch of each host holds for wrong, without what was seen of certificates right now."""
     known = {(one.id.partition(":")[0], about) for one in certificates for about in one.about}
     for host, watch in watches.items():
+        at = mapping(watch).get("at")
+        seen_at = f"Its watch saw it at {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC." if isinstance(at, int | float) and 0 <= at < 4e9 else ""
         for one in entries(mapping(watch).get("findings")):
             about = sentences(one.get("about"))
             if any((one.get("id"), name) in known for name in about):
@@ -137,7 +140,7 @@ def of_watches(watches: Mapping[str, Any], certificates: Sequence[Said]) -> Iter
             what = f"{host}: {one.get('what') or one.get('id') or ''}"
             yield Said(
                 *(weight(one.get("severity")), str(one.get("id", "")), "watch", (what,), str(one.get("why") or "")),
-                *(str(one.get("advice") or ""), sentences(one.get("seen")), about, (host,)),
+                *(str(one.get("advice") or ""), (*sentences(one.get("seen")), *sentences(seen_at)), about, (host,)),
             )
 
 
