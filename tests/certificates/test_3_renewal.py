@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -95,8 +96,25 @@ def test_a_renewal_by_the_timer_s_service_shows_a_new_certificate_and_loses_no_r
     assert seen["websockets_open"] == seen["websockets"] == 4
 
 
-@pytest.mark.proves("B09", "R39")
-def test_a_renewal_that_fails_is_noted_keeps_what_serves_and_is_forgotten_when_it_succeeds(brief: float) -> None:
+def left() -> float:
+    """The share of its life that the served certificate has left, by openssl."""
+    shown = f"openssl s_client -connect 127.0.0.1:443 -servername {NAME} </dev/null 2>/dev/null | openssl x509 -noout -dates -dateopt iso_8601"
+    begins, ends = (datetime.fromisoformat(line.partition("=")[2].strip()) for line in host("home").run(shown).stdout.splitlines())
+    return (ends - datetime.now(UTC)) / (ends - begins)
+
+
+def watched(about: str) -> dict[str, str]:
+    """What the watch has to tell of something: finding and severity."""
+    seen = json.loads(host("home").run("exposure watch --check --json").stdout)
+    return {one["id"]: one["severity"] for one in seen["findings"] if about in str(one["about"])}
+
+
+EDGES = {"": (0.31, 1.0), "warning": (1 / 6, 0.31), "error": (0.0, 1 / 6)}
+"""What is told of a certificate while this share of its life is left, with the settings that are right for 90 days too."""
+
+
+@pytest.mark.proves("B09", "R39", "R40", "B02")
+def test_a_renewal_that_fails_is_noted_and_watched_keeps_what_serves_and_is_forgotten_when_it_succeeds(brief: float) -> None:
     home = host("home")
     before = serial(NAME)
     host("router").run("nft insert rule inet router forward tcp dport 14001 reject")
@@ -107,6 +125,13 @@ def test_a_renewal_that_fails_is_noted_keeps_what_serves_and_is_forgotten_when_i
         noted = json.loads(home.file("/var/lib/exposure/failures/exposure-certificates.service.json").content_string)
         assert noted["unit"] == "exposure-certificates.service" and "reach" in noted["said"]
         assert serial(NAME) == before
+        assert "unit_failed" in watched("exposure-certificates.service")
+        told: list[tuple[float, str]] = []
+        while (share := left()) > 0.05:
+            told.append((share, watched(NAME).get("lifetime_fraction_low", "")))
+            time.sleep(5)
+        assert {severity for _, severity in told} == set(EDGES)
+        assert [one for one in told if not EDGES[one[1]][0] - 0.05 <= one[0] <= EDGES[one[1]][1] + 0.05] == []
     finally:
         host("router").run("nft delete rule inet router forward handle $(nft -a list chain inet router forward | sed -n 's/.*14001 reject.* # handle //p')")
     assert eventually(lambda: renew() == 0, 30, 2), home.run("journalctl -u exposure-certificates -o cat -n 20 --no-pager").stdout
