@@ -38,7 +38,7 @@ def test_a_container_and_a_program_that_nobody_declared_are_named_with_how_to_cl
         home.run("docker rm -f stray; systemctl stop stray-listener")
     found = {one["id"]: one for one in audit(report, "home")}
     assert run.code == 0 and report["state"] in ("ok", "attention")
-    assert "stray" in str(found["undeclared_published_port"]) and '"127.0.0.1:8096:8080"' in found["undeclared_published_port"]["do"]
+    assert "stray" in str(found["undeclared_published_port"]) and "-p 127.0.0.1:8096:8080" in found["undeclared_published_port"]["do"]
     assert "8097" in str(found["undeclared_listener"]) and "stray-listener" in found["undeclared_listener"]["do"]
 
 

@@ -61,6 +61,8 @@ def run(given: argparse.Namespace) -> int:
 
 def looks_of(settings: Settings, cache: str = "") -> Looks:
     def certificates() -> Look:
+        if not (settings.sites or settings.certificates):
+            return Look("certificates")
         from ..watch.certificates import look  # it loads the library cryptography
 
         return look(settings, datetime.now(UTC), cache=cache)

@@ -124,6 +124,9 @@ def at_address(visit: Visit) -> list[Outcome]:
     return [first, second, *(checked(name, check) for name, check in checks.items())]
 
 
+APP_DOWN = "See on its host whether the app runs and what it says (docker ps -a, docker logs); for an upstream of your own, whether it listens where you said."
+
+
 def reachable(visit: Visit) -> str:
     visit.connect(visit.https_port).close()
     return f"port {visit.https_port} answers"
@@ -136,7 +139,8 @@ def page(visit: Visit) -> str:
     wanted: Sequence[int] = site.get("status") or ()
     if answer.status not in wanted if wanted else answer.status >= 500:
         hint = {502: ": the app does not answer the proxy", 400: ": does the app trust the proxy?"}.get(answer.status, "")
-        raise Wrong(f"{site['path']} answers {answer.status} instead of {' or '.join(map(str, wanted)) or 'a page'}{hint}")
+        what = f"{site['path']} answers {answer.status} instead of {' or '.join(map(str, wanted)) or 'a page'}{hint}"
+        raise Wrong(what, APP_DOWN if answer.status in (502, 503, 504) else "See what the app itself says: docker logs of its container, or its own log.")
     if site.get("contains") and site["contains"] not in answer.body:
         raise Wrong(f"{site['path']} answers {answer.status}, but without the text {site['contains']!r}: is it another app?")
     return f"{answer.status}" if visit.view.vantage == SERVER else f"{answer.status}, certificate valid for {visit.host}"
