@@ -46,14 +46,14 @@ def another(request: pytest.FixtureRequest) -> Iterator[str]:
     """The store holds a newer certificate than nginx has read; afterwards it has the usual one again."""
     home = host("home")
     (name,) = [one["name"] for one in plan()["hosts"]["home"]["certificates"] if "who.casa.example" in one["hosts"]]
-    place = f"{STORE}/{name}"
+    version, newer = home.run(f"readlink {STORE}/{name}").stdout.strip(), ".versions/newer"
     made = (
-        f"cp -a {place} /root/usual && cd {place} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=who.casa.example "
-        "-addext subjectAltName=DNS:who.casa.example,DNS:extra.casa.example -keyout privkey.pem -out fullchain.pem"
+        f"cd {STORE} && cp -a {version} {newer} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=who.casa.example "
+        f"-addext subjectAltName=DNS:who.casa.example,DNS:extra.casa.example -keyout {newer}/privkey.pem -out {newer}/fullchain.pem && ln -sfn {newer} {name}"
     )
     assert home.run(made).rc == 0
     yield name
-    home.run(f"cp -a /root/usual/. {place}/ && rm -rf /root/usual")
+    home.run(f"cd {STORE} && ln -sfn {version} {name} && rm -r {newer}")
 
 
 @pytest.mark.proves("R40")
