@@ -200,13 +200,21 @@ def test_a_container_that_is_published_on_ipv6_counts_there() -> None:
 
 
 def test_a_firewall_that_drops_makes_a_listener_a_note_but_not_a_published_port() -> None:
-    behind = {"drops": "nftables, table inet filter", "admits": frozenset({22, 9091})}
+    behind = {"drops": dict.fromkeys(("ip", "ip6"), "nftables, table inet filter"), "admits": frozenset({(22, 22), (9090, 9091)})}
     told = audit(listens(9100), listens(9091), published=(JELLYFIN,), **behind)
     assert [(one.id, one.severity, one.where.split("/")[0]) for one in told.findings] == [
         ("undeclared_published_port", "warning", "port 8096"),
         ("undeclared_listener", "warning", "port 9091"),
         ("undeclared_listener", "note", "port 9100"),
     ]
+
+
+def test_a_firewall_for_ipv4_alone_holds_nothing_back_over_ipv6() -> None:
+    behind = {"drops": {"ip": "iptables, chain INPUT"}, "global_ipv6": ("2a02:1::10",)}
+    assert weights(audit(listens(9100, "thing", "::"), **behind)) == [("undeclared_listener", "warning"), ("ipv6_open_too", "warning")]
+    assert weights(audit(listens(3306, "mariadbd"), **behind))[0] == ("database_open", "error")
+    assert weights(audit(listens(9100, "thing", "0.0.0.0"), **behind)) == [("undeclared_listener", "note")]
+    assert weights(audit(listens(9100, "thing", "::"), drops={"ip6": "ip6tables, chain INPUT"})) == [("undeclared_listener", "warning")]
 
 
 @pytest.mark.parametrize(
