@@ -38,6 +38,9 @@ STOPPED = {"ActiveState": "inactive", "SubState": "dead", "NextElapseUSecRealtim
     [
         ("caddy.service", {}, []),
         ("caddy.service", {"ActiveState": "reloading"}, []),
+        ("caddy.service", {"ActiveState": "activating", "SubState": "start-pre"}, []),
+        ("caddy.service", {"ActiveState": "activating", "SubState": "auto-restart"}, [("service_down", ERROR)]),
+        ("caddy.service", {"ActiveState": "activating", "SubState": "auto-restart-queued"}, [("service_down", ERROR)]),
         ("caddy.service", {"ActiveState": "failed", "SubState": "failed"}, [("service_down", ERROR)]),
         ("caddy.service", {"ActiveState": "inactive", "SubState": "dead"}, [("service_down", ERROR)]),
         ("caddy.service", {"LoadState": "not-found", "ActiveState": "inactive"}, [("unit_missing", ERROR)]),
@@ -167,6 +170,11 @@ def container(app: str, state: str, status: str, service: str = "", number: str 
     return {"Id": number, "Names": [f"/{app}-1"], "Labels": labels, "State": state, "Status": status}
 
 
+def rest(made: dict[str, Any]) -> dict[str, Any]:
+    """As `docker compose run` leaves it."""
+    return {**made, "Labels": {**made["Labels"], apps.ONE_OFF: "True"}}
+
+
 @pytest.fixture
 def docker(tmp_path: Path) -> Iterator[Engine]:
     engine = Engine(tmp_path / "docker.sock", {})
@@ -185,6 +193,10 @@ def docker(tmp_path: Path) -> Iterator[Engine]:
         ([container("home", "running", "Up"), container("home", "exited", "Exited (0) 2 hours ago", "prepare")], "no", []),
         ([container("home", "restarting", "Restarting (1) 3 seconds ago")], "always", [("app_stopped", "home")]),
         ([container("other", "running", "Up")], "no", [("app_missing", "home")]),
+        ([container("home", "running", "Up"), rest(container("home", "exited", "Exited (1) 2 days ago"))], "no", []),
+        ([rest(container("home", "running", "Up"))], "no", [("app_missing", "home")]),
+        ([container("home", "created", "Created")], "unless-stopped", [("app_stopped", "home")]),
+        ([container("home", "removing", "Removal In Progress")], "no", []),
     ],
 )
 def test_apps_are_told_of_where_they_do_not_run_or_are_not_well(
