@@ -77,6 +77,14 @@ def test_a_renewal_that_failed_is_told_with_its_last_words(tmp_path: Path) -> No
     assert (one.id, one.about) == ("unit_failed", "exposure-certificates.service") and "too many orders." in one.what and "exited" not in one.what
 
 
+def test_each_role_whose_unit_notes_its_failures_takes_the_notes_along_when_it_goes() -> None:
+    roles = Path(__file__).resolve().parents[3] / "roles"
+    noting = [unit for unit in roles.glob("*/files/*.service") if "\nOnFailure=exposure-failure@%n.service\n" in unit.read_text()]
+    assert {unit.name for unit in noting} >= {"exposure-certificates.service", "exposure-certificates-deploy.service", "exposure-router.service"}
+    for unit in noting:
+        assert f"/var/lib/exposure/failures/{unit.name}.json" in (unit.parents[1] / "tasks/absent.yml").read_text(), unit.name
+
+
 def test_nothing_failed_where_no_failure_was_ever_noted(tmp_path: Path) -> None:
     assert failures.look(tmp_path / "failures").findings == []
 
