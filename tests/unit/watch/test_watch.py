@@ -200,9 +200,10 @@ def test_prometheus_is_given_whole_lines_with_strange_names_escaped(tmp_path: Pa
     assert (tmp_path / "exposure.prom").stat().st_mode & 0o777 == 0o644 and len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_folder_of_prometheus_that_is_gone_is_told_and_not_made(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_of_prometheus_that_is_gone_is_told_and_not_made_and_the_ping_is_sent(home: Home, web: Web, capsys: pytest.CaptureFixture[str]) -> None:
     assert home.run(textfile=str(home.folder / "none")) == 1
     assert "could not be written" in capsys.readouterr().err and not (home.folder / "none").exists()
+    assert web.paths == [f"/ping/{HUSH}"]
 
 
 def test_a_notice_waits_for_its_receiver_before_anything_is_sent(home: Home) -> None:
@@ -213,6 +214,18 @@ def test_a_notice_waits_for_its_receiver_before_anything_is_sent(home: Home) -> 
     with pytest.raises(KeyboardInterrupt):
         watch.watch(Settings("home"), home.secrets, [home.folder], {"disk": home.look}, send=killed, pause=lambda seconds: None)
     assert home.run() == 0 and len(home.heard()) == 2
+
+
+def test_who_took_a_notice_of_a_run_that_was_cut_short_is_not_told_again(home: Home) -> None:
+    def killed(url: str, notice: Notice) -> str:
+        if url == MAIL:
+            raise KeyboardInterrupt
+        return home.send(url, notice)
+
+    home.full = True
+    with pytest.raises(KeyboardInterrupt):
+        watch.watch(Settings("home"), home.secrets, [home.folder], {"disk": home.look}, send=killed, pause=lambda seconds: None, clock=lambda: home.now)
+    assert home.run() == 0 and [url for url, _ in home.got] == [NTFY, MAIL]
 
 
 def test_a_receiver_waits_for_a_bounded_number_of_notices() -> None:
