@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from plugins.module_utils.command import watch
 from plugins.module_utils.command.main import main
-from plugins.module_utils.watch import tell, textfile
+from plugins.module_utils.watch import certificates, tell, textfile
 from plugins.module_utils.watch.model import ERROR, Finding, Look, Settings
 from plugins.module_utils.watch.notice import Notice
 from plugins.module_utils.watch.settings import Secrets, read_secrets
@@ -174,6 +175,15 @@ def test_without_settings_the_command_says_what_makes_them(tmp_path: Path, capsy
     (tmp_path / "wrong.json").write_text('{"colour": 1}')
     assert main(["watch", "--settings", str(tmp_path / "wrong.json")]) == 1
     assert main(["certificates", "status", "--settings", str(tmp_path / "none.json")]) == 1
+
+
+def test_a_host_with_apps_alone_has_no_certificates_and_needs_no_library_to_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, certificates.__name__, None)  # as where cryptography is missing
+    (tmp_path / "settings.json").write_text(json.dumps({"apps": ["media"]}))
+    asked = ["certificates", "status", "--settings", str(tmp_path / "settings.json")]
+    assert (main(asked), main([*asked, "--json"]), capsys.readouterr().out) == (0, 0, "No certificate is served or stored here.\n[]\n")
 
 
 def test_a_test_with_nobody_to_tell_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
