@@ -91,7 +91,7 @@ def of_published(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared,
         told = f"{what} is published there, and no line of the inventory wants that.{elsewhere(one, (*ours, *owners))}"
         if seen.ufw and reach == ANY:
             told += " ufw is on, and does not hold it back."
-        program = known.database(one.target, names_of(one))
+        program = known.database(one.target, names_of(one), [one.image])
         if program and one.protocol == "tcp":
             yield finding("database_open", where, f"{told} It is {program.title}.", advice.of_published(one, ours), ERROR if reach == ANY else WARNING)
         elif one.target in known.DOCKER_API and one.protocol == "tcp":
@@ -145,7 +145,8 @@ def of_undeclared(one: Listening, addresses: tuple[str, ...], names: tuple[str, 
     told = f"{sentence(described(one))} listens there, and no line of the inventory wants it.{elsewhere(one, entries)}"
     by = " and ".join(dict.fromkeys(seen.drops.values()))
     held = f" Your firewall ({by}) drops what it does not admit, and no rule of it names this port." if holds(one.port, families(addresses), seen) else ""
-    program, grave = known.database(one.port, names), ERROR if reach == ANY and not held else WARNING
+    its = [name for name in names if name == one.process or name != one.container]
+    program, grave = known.database(one.port, names, its), ERROR if reach == ANY and not held else WARNING
     if one.protocol == "tcp" and one.port in known.DOCKER_API:
         what = f"{told} It is the port of Docker's own interface.{held}"
         do = (
@@ -197,15 +198,16 @@ def is_clients(one: Listening, seen: Seen) -> bool:
 def of_redirected(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared, ...]) -> Iterator[Finding]:
     for one in seen.redirected:
         taken = [entry for entry in ours if one.covers(entry.port, entry.protocol)]
-        if any(one.port == entry.port and not one.last and one.protocol in ("", entry.protocol) for entry in owners):
+        narrow = bool(taken) and bool(one.port) and not is_to_ours(one, taken)
+        named = any(one.port == entry.port and one.protocol in ("", entry.protocol) for entry in owners)
+        if named and not (one.last and narrow):  # a line for the first port of a range says nothing of the proxy's amid it
             continue
         ports = f"port {one.port}" if one.port and not one.last else f"ports {one.port} to {one.last}" if one.port else "every port"
         where = f"{ports}{'/' + one.protocol if one.protocol else ''}, table {one.family} {one.table}, chain {one.chain}"
         told = f"A rule sends it to {one.to}: {one.rule}."
-        narrow = taken and one.port and not is_to_ours(one, taken)
         if narrow:
             told += f" The inventory wants {taken[0].what} there."
-        yield finding("undeclared_redirect", where, told, advice.of_redirected(one), ERROR if narrow else "")
+        yield finding("undeclared_redirect", where, told, advice.of_redirected(one, not (one.last and narrow)), ERROR if narrow else "")
 
 
 def is_to_ours(one: Redirected, taken: Sequence[Declared]) -> bool:
