@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 
 from . import known
 from .model import ADMITTED, Declared, Listening, Published, Redirected
 
+NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
+"""A name of a container, a project or a service, as Docker takes it."""
 INTERPRETERS = ("python", "node", "java", "perl", "ruby", "php", "mono", "dotnet", "sh", "bash")
 
 
@@ -40,21 +44,21 @@ def loopback_line(one: Published) -> str:
 
 
 def of_published(one: Published, ours: Iterable[Declared] = ()) -> str:
+    """Names are labels that whoever made the image may have chosen: what no name of Docker's can be is in no line that somebody is to run."""
     if any(entry.what == f"app {one.project}" for entry in ours):
         return "Run playbooks/site.yml again: the app is one of your inventory, and its container is not as declared there."
-    if one.swarm:
-        return f"docker service update --publish-rm {one.port} {one.container}; a swarm cannot publish on one address, so let the proxy join its network."
-    if one.project:
-        file = f" ({one.file})" if one.file else ""
-        service = one.service or one.container
+    container, project, service = (name if NAME.match(name) else "" for name in (one.container, one.project, one.service))
+    if one.swarm and container:
+        return f"docker service update --publish-rm {one.port} {container}; a swarm cannot publish on one address, so let the proxy join its network."
+    stay = meant(one.port, one.protocol, container, bool(one.last))
+    if project and (service or container):
+        file = f" ({shlex.quote(one.file)})" if one.file else ""
         return (
-            f'In the compose file of {one.project}{file}, service {service}, write ports: ["{loopback_line(one)}"], or no line where nobody needs the port; '
-            f"then docker compose -p {one.project} up -d {service}. {meant(one.port, one.protocol, one.container, bool(one.last))}"
+            f'In the compose file of {project}{file}, service {service or container}, write ports: ["{loopback_line(one)}"], or no line where nobody needs the '
+            f"port; then docker compose -p {project} up -d {service or container}. {stay}"
         )
-    return (
-        f"Remove the container (docker rm -f {one.container}) and start it with -p {loopback_line(one)}, or without -p where nobody needs the port. "
-        f"{meant(one.port, one.protocol, one.container, bool(one.last))}"
-    )
+    remove = f"docker rm -f {container}" if container else f"docker ps --filter publish={one.port} shows it"
+    return f"Remove the container ({remove}) and start it with -p {loopback_line(one)}, or without -p where nobody needs the port. {stay}"
 
 
 def of_listening(one: Listening) -> str:
@@ -83,8 +87,8 @@ def closed(one: Listening, setting: str = "") -> str:
     unit, users = one.unit.removesuffix(" (user)"), one.unit.endswith(" (user)")
     if one.opens and not setting:
         stream = "ListenDatagram" if one.protocol == "udp" else "ListenStream"
-        setting = f"systemctl edit {one.opens}, and there under [Socket] {stream}= and {stream}=127.0.0.1:{one.port}"
-    units = " ".join(dict.fromkeys(name for name in (one.opens, unit) if name))
+        setting = f"systemctl edit {shlex.quote(one.opens)}, and there under [Socket] {stream}= and {stream}=127.0.0.1:{one.port}"
+    units = " ".join(dict.fromkeys(shlex.quote(name) for name in (one.opens, unit) if name))
     if units:
         stop = f"systemctl {'--user ' if users else ''}disable --now {units}" + (" (as the user who runs it)" if users else "")
         return f"Where nobody needs it: {stop}. Else let it listen on 127.0.0.1" + (f": {setting}." if setting else ", in its own settings.")
@@ -95,7 +99,8 @@ def closed(one: Listening, setting: str = "") -> str:
     return f"Find out whose it is, as root: ss -H{'u' if one.protocol == 'udp' else 't'}lnp sport = :{one.port}."
 
 
-def of_redirected(one: Redirected) -> str:
+def of_redirected(one: Redirected, may_stay: bool = True) -> str:
+    """`may_stay`: whether a line of the inventory would be taken for it."""
     listing = f"iptables -t nat -S {one.chain}" if one.rule.startswith("-A ") else f"nft -a list chain {one.family} {one.table} {one.chain}"
     listing = listing.replace("iptables", "ip6tables", 1) if one.family == "ip6" and one.rule.startswith("-A ") else listing
     remove = f"{listing} shows it; take it out of the file or program that writes it"
@@ -104,5 +109,6 @@ def of_redirected(one: Redirected) -> str:
         remove = (
             f"{name} -t nat {one.rule.replace('-A', '-D', 1)} takes it out until the next start; take it out too where it is written (/etc/iptables/, a script)"
         )
-    stay = f" {meant(one.port, one.protocol or 'tcp', '')}" if one.port else ""
+    stay = f" {meant(one.port, one.protocol or 'tcp', '')}" if one.port and may_stay else ""
+    stay += " The line with its first port stands for the whole range." if stay and one.last else ""
     return f"{remove}.{stay}"

@@ -22,11 +22,11 @@ ABSENT = 127
 
 @dataclass
 class Tables:
-    """What was read; `asked` whether any of the programs is there."""
+    """What was read: `drops` by family, `admits` as first and last port, `asked` whether any of the programs is there."""
 
     redirected: list[Redirected] = field(default_factory=list)
-    drops: str = ""
-    admits: set[int] = field(default_factory=set)
+    drops: dict[str, str] = field(default_factory=dict)
+    admits: set[tuple[int, int]] = field(default_factory=set)
     unseen: list[str] = field(default_factory=list)
     asked: bool = False
 
@@ -65,7 +65,7 @@ def understand(saved: str, family: str, tables: Tables) -> None:
         if line.startswith("*"):
             table, rules = line[1:].strip(), []
         elif line.startswith(":INPUT DROP") and table == "filter":
-            tables.drops = tables.drops or f"{'ip6tables' if family == 'ip6' else 'iptables'}, chain INPUT"
+            tables.drops.setdefault(family, f"{'ip6tables' if family == 'ip6' else 'iptables'}, chain INPUT")
         elif line.startswith("-A "):
             try:
                 words = shlex.split(line)
@@ -74,7 +74,7 @@ def understand(saved: str, family: str, tables: Tables) -> None:
             rules.append((words[1], words[2:]))
         elif line == "COMMIT":
             if table == "filter":
-                tables.admits |= {port for _, words in rules if value(words, "-j") == "ACCEPT" for port, last in ports_of(words) if not last}
+                tables.admits |= {(port, last or port) for _, words in rules if value(words, "-j") == "ACCEPT" for port, last in ports_of(words)}
             if table == "nat":
                 tables.redirected += redirected(rules, family)
             rules = []

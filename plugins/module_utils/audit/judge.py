@@ -91,7 +91,7 @@ def of_published(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared,
         told = f"{what} is published there, and no line of the inventory wants that.{elsewhere(one, (*ours, *owners))}"
         if seen.ufw and reach == ANY:
             told += " ufw is on, and does not hold it back."
-        program = known.database(one.target, names_of(one))
+        program = known.database(one.target, names_of(one), [one.image])
         if program and one.protocol == "tcp":
             yield finding("database_open", where, f"{told} It is {program.title}.", advice.of_published(one, ours), ERROR if reach == ANY else WARNING)
         elif one.target in known.DOCKER_API and one.protocol == "tcp":
@@ -130,20 +130,23 @@ def of_listening(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared,
             continue
         if one.protocol == "udp" and is_clients(one, seen):
             continue
-        where, reach = place(one.port, one.protocol, addresses), widest(addresses)
+        where = place(one.port, one.protocol, addresses)
         wanted = next((entry for address in addresses if (entry := declaration(address, one.port, one.protocol, (), ours))), None)
         if wanted and (one.port, one.protocol) not in rivals:
             rivals.add((one.port, one.protocol))
             told = f"It is declared for {wanted.process} ({wanted.what}), but {described(one)} listens there."
             yield finding("another_listens", where, told, f"{advice.closed(one)} Then run playbooks/site.yml again.")
             continue
-        yield from of_undeclared(one, where, reach, names, seen, (*ours, *owners))
+        yield from of_undeclared(one, addresses, names, seen, (*ours, *owners))
 
 
-def of_undeclared(one: Listening, where: str, reach: str, names: tuple[str, ...], seen: Seen, entries: tuple[Declared, ...]) -> Iterator[Finding]:
+def of_undeclared(one: Listening, addresses: tuple[str, ...], names: tuple[str, ...], seen: Seen, entries: tuple[Declared, ...]) -> Iterator[Finding]:
+    where, reach = place(one.port, one.protocol, addresses), widest(addresses)
     told = f"{sentence(described(one))} listens there, and no line of the inventory wants it.{elsewhere(one, entries)}"
-    held = f" Your firewall ({seen.drops}) drops what it does not admit, and no rule of it names this port." if holds(one, seen) else ""
-    program, grave = known.database(one.port, names), ERROR if reach == ANY and not held else WARNING
+    by = " and ".join(dict.fromkeys(seen.drops.values()))
+    held = f" Your firewall ({by}) drops what it does not admit, and no rule of it names this port." if holds(one.port, families(addresses), seen) else ""
+    its = [name for name in names if name == one.process or name != one.container]
+    program, grave = known.database(one.port, names, its), ERROR if reach == ANY and not held else WARNING
     if one.protocol == "tcp" and one.port in known.DOCKER_API:
         what = f"{told} It is the port of Docker's own interface.{held}"
         do = (
@@ -176,9 +179,14 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] if text.startswith(("the ", "a ")) else text
 
 
-def holds(one: Listening, seen: Seen) -> bool:
-    """Whether the packet filter is likely to hold it back; only for what comes to the host itself."""
-    return bool(seen.drops) and one.port not in seen.admits
+def families(addresses: Iterable[str]) -> set[str]:
+    """Over which families these are reached; a socket on `::` takes IPv4 too, unless it was told not to (ipv6(7), IPV6_V6ONLY)."""
+    return {family for address in addresses for family in (("ip", "ip6") if address == "::" else ("ip6",) if ":" in address else ("ip",))}
+
+
+def holds(port: int, over: Iterable[str], seen: Seen) -> bool:
+    """Whether the packet filter is likely to hold a port back over each of these families; only for what comes to the host itself."""
+    return all(family in seen.drops for family in over) and not any(first <= port <= last for first, last in seen.admits)
 
 
 def is_clients(one: Listening, seen: Seen) -> bool:
@@ -190,15 +198,16 @@ def is_clients(one: Listening, seen: Seen) -> bool:
 def of_redirected(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared, ...]) -> Iterator[Finding]:
     for one in seen.redirected:
         taken = [entry for entry in ours if one.covers(entry.port, entry.protocol)]
-        if any(one.port == entry.port and not one.last and one.protocol in ("", entry.protocol) for entry in owners):
+        narrow = bool(taken) and bool(one.port) and not is_to_ours(one, taken)
+        named = any(one.port == entry.port and one.protocol in ("", entry.protocol) for entry in owners)
+        if named and not (one.last and narrow):  # a line for the first port of a range says nothing of the proxy's amid it
             continue
         ports = f"port {one.port}" if one.port and not one.last else f"ports {one.port} to {one.last}" if one.port else "every port"
         where = f"{ports}{'/' + one.protocol if one.protocol else ''}, table {one.family} {one.table}, chain {one.chain}"
         told = f"A rule sends it to {one.to}: {one.rule}."
-        narrow = taken and one.port and not is_to_ours(one, taken)
         if narrow:
             told += f" The inventory wants {taken[0].what} there."
-        yield finding("undeclared_redirect", where, told, advice.of_redirected(one), ERROR if narrow else "")
+        yield finding("undeclared_redirect", where, told, advice.of_redirected(one, not (one.last and narrow)), ERROR if narrow else "")
 
 
 def is_to_ours(one: Redirected, taken: Sequence[Declared]) -> bool:
@@ -274,7 +283,7 @@ def of_ipv6(seen: Seen, ours: tuple[Declared, ...], owners: tuple[Declared, ...]
     for one in every:
         if isinstance(one, Listening) and (known.of_the_system(one.protocol, one.port, one.process) or (one.protocol == "udp" and is_clients(one, seen))):
             continue
-        if isinstance(one, Listening) and (is_ssh(one) or holds(one, seen)):
+        if isinstance(one, Listening) and (is_ssh(one) or holds(one.port, ["ip6"], seen)):
             continue
         addresses = undeclared(one, names_of(one, seen.published), (*ours, *owners))
         if any(address == "::" or address in seen.global_ipv6 for address in addresses):

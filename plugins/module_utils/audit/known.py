@@ -117,10 +117,12 @@ def image_name(name: str) -> str:
     return name.partition("@")[0].rpartition("/")[2].partition(":")[0]
 
 
-def database(port: int, names: Iterable[str]) -> Program | None:
-    """The database that a port and what holds it stand for."""
-    found = next((one for one in DATABASES if port in one.ports and named(one, names)), None)
-    return found or (DATABASES[SURE_PORTS[port]] if port in SURE_PORTS else next((one for one in DATABASES if named(one, names)), None))
+def database(port: int, names: Iterable[str], sure: Iterable[str]) -> Program | None:
+    """The database that a port and what holds it stand for. At another port only `sure` names make one, process, unit or image: what a person calls a
+    container or project says nothing of what is in it."""
+    held, certain = tuple(names), tuple(sure)
+    found = next((one for one in DATABASES if port in one.ports and named(one, held)), None)
+    return found or (DATABASES[SURE_PORTS[port]] if port in SURE_PORTS else next((one for one in DATABASES if named(one, certain)), None))
 
 
 def panel(port: int, names: Iterable[str]) -> Program | None:

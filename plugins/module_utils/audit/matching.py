@@ -14,6 +14,10 @@ HANDS_ON = frozenset({"docker-proxy", "dockerd", "rootlesskit"})
 """Processes that hold a port for a container: what is said of the container is said of them."""
 
 
+SSHD, SSH_SOCKET = "sshd", "ssh.socket"
+"""systemd holds the port until somebody comes; what is meant is sshd all the same."""
+
+
 def covers(entry: Declared, address: str) -> bool:
     """Whether a declaration is for a listener at this address: one that is for every address is for each of them."""
     return not entry.address or ipaddress.ip_address(entry.address).is_unspecified or entry.address == address
@@ -51,5 +55,5 @@ def names_of(one: Listening | Published, published: Iterable[Published] = ()) ->
         return (one.container, known.image_name(one.image), one.project, one.service)
     container = owner(one, published)
     unit = one.unit.removesuffix(" (user)")
-    units = (unit.removesuffix(".service"), unit, one.opens.removesuffix(".socket"), one.opens)
+    units = (unit.removesuffix(".service"), unit, one.opens.removesuffix(".socket"), one.opens, SSHD if one.opens == SSH_SOCKET else "")
     return (one.process, one.container, *units, *(names_of(container) if container else ()))

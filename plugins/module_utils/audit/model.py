@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..address.reserved import LINK, PRIVATE, SHARED, kind
@@ -95,16 +95,16 @@ class Redirected:
 
 @dataclass(frozen=True)
 class Seen:
-    """One look at a host. `held_back`: the ports for which our rules admit nobody but `sources`, as (address, port) -> sources. `drops`: what the packet
-    filter does with what it does not admit, where it drops it; `admits` are the ports that it names. `unseen` says what could not be looked at, and
-    `passwords` whether sshd takes them (None: not known)."""
+    """One look at a host. `held_back`: the ports for which our rules admit nobody but `sources`, as (address, port) -> sources.
+    `drops`: family (ip or ip6) -> where the packet filter drops what it does not admit; `admits` are the ports that it names, as first and last of a range.
+    `unseen` says what could not be looked at, and `passwords` whether sshd takes them (None: not known)."""
 
     listening: tuple[Listening, ...] = ()
     published: tuple[Published, ...] = ()
     redirected: tuple[Redirected, ...] = ()
     held_back: Mapping[tuple[str, int], frozenset[str]] | None = None
-    drops: str = ""
-    admits: frozenset[int] = frozenset()
+    drops: Mapping[str, str] = field(default_factory=dict)
+    admits: frozenset[tuple[int, int]] = frozenset()
     ufw: bool = False
     global_ipv6: tuple[str, ...] = ()
     client_ports: tuple[int, int] = (32768, 60999)

@@ -16,7 +16,8 @@ from .model import Listening, plain
 Run = Callable[[Sequence[str]], tuple[int, str]]
 """Runs a command: exit code, and its output. 127 where there is no such command."""
 
-CONTAINER = re.compile(r"(?:docker[-/]|libpod-|cri-containerd-|/lxc(?:\.payload)?[./])([0-9a-f]{64}|[A-Za-z0-9][\w.-]*)(?:\.scope)?")
+CONTAINER = re.compile(r"(?:docker[-/]|libpod-|cri-containerd-)([0-9a-f]{64})|/lxc(?:\.payload\.|/)([A-Za-z0-9][\w.-]*)")
+"""By number at Docker and Podman, whose prefixes begin names of services too (docker-registry.service); by name at LXC."""
 UNIT = re.compile(r"/([^/]+\.(?:service|socket))(?=/|$)")
 
 
@@ -35,7 +36,7 @@ def group_of(process: int | str, proc: Path) -> str:
 def container_of(group: str) -> str:
     """The container that a control group names: its number at Docker and Podman, its name at LXC."""
     found = CONTAINER.findall(group)
-    return str(found[-1]).removesuffix(".scope") if found else ""
+    return "".join(found[-1]) if found else ""
 
 
 def unit_of(group: str) -> str:

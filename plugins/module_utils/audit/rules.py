@@ -22,17 +22,19 @@ DOCKER_CHAINS = iptables.DOCKER_CHAINS
 DOCKER_TABLES = "docker-"
 ABSENT = 127
 PORT_FIELDS = (("tcp", "dport"), ("udp", "dport"), ("th", "dport"))
+FAMILIES = {"ip": ("ip",), "ip6": ("ip6",), "inet": ("ip", "ip6")}
+"""What comes to a host itself, by the family of a table; the other families see it on its way alone."""
 MUTE = frozenset({"counter", "log", "drop", "reject"})
 
 
 @dataclass
 class Rules:
-    """What was read. `held_back` is None where our table could not be asked for."""
+    """What was read. `held_back` is None where our table could not be asked for; `drops` and `admits` are those of Seen."""
 
     redirected: list[Redirected] = field(default_factory=list)
     held_back: dict[tuple[str, int], frozenset[str]] | None = None
-    drops: str = ""
-    admits: set[int] = field(default_factory=set)
+    drops: dict[str, str] = field(default_factory=dict)
+    admits: set[tuple[int, int]] = field(default_factory=set)
     unseen: list[str] = field(default_factory=list)
     foreign: list[Redirected] = field(default_factory=list)
     """Rules that iptables wrote into nftables: nft does not know where they lead, iptables-save does."""
@@ -44,7 +46,7 @@ def look(run: Run, proc: Path = Path("/proc")) -> Rules:
     nft = read_nft(run, rules)
     tables = iptables.look(run, proc)
     rules.unseen += tables.unseen
-    rules.drops = rules.drops or tables.drops
+    rules.drops = {**tables.drops, **rules.drops}
     rules.admits |= tables.admits
     known = {(one.family, one.chain, one.port, one.last, one.protocol, one.to) for one in rules.redirected}
     rules.redirected += [one for one in tables.redirected if (one.family, one.chain, one.port, one.last, one.protocol, one.to) not in known]
@@ -92,7 +94,7 @@ def understand(entries: Iterable[Mapping[str, Any]], rules: Rules) -> None:
     rules.held_back = {}
     for key, chain in chains.items():
         if chain.get("hook") == "input" and chain.get("policy") == "drop":
-            rules.drops = rules.drops or f"nftables, table {key[0]} {key[1]}"
+            drop(rules, key)
     for rule, expressions in written:
         family, table, chain = key = place(rule)
         ports, protocol = ports_of(expressions, {name: elements for (*where, name), elements in sets.items() if where == [family, table]})
@@ -101,9 +103,9 @@ def understand(entries: Iterable[Mapping[str, Any]], rules: Rules) -> None:
             hold_back(expressions, rules.held_back)
             continue
         if "accept" in kinds:
-            rules.admits.update(port for first, last in ports for port in range(first, min(last, first + 1000) + 1))
+            rules.admits.update(ports)
         if chains.get(key, {}).get("hook") == "input" and kinds <= MUTE and kinds & {"drop", "reject"}:
-            rules.drops = rules.drops or f"nftables, table {family} {table}"
+            drop(rules, key)
         if key not in before or chain in DOCKER_CHAINS or table.startswith(DOCKER_TABLES):
             continue
         for target, to in targets(expressions):
@@ -111,6 +113,11 @@ def understand(entries: Iterable[Mapping[str, Any]], rules: Rules) -> None:
             words = f"{narrowed(expressions)}{protocol or 'any protocol'} {shown(ports)} {target} to {to}, handle {rule.get('handle', '?')}"
             for first, last in ports or [(0, 0)]:
                 known.append(Redirected(family, table, chain, words, first, protocol, to, last if last != first else 0))
+
+
+def drop(rules: Rules, chain: tuple[str, str, str]) -> None:
+    for family in FAMILIES.get(chain[0], ()):
+        rules.drops.setdefault(family, f"nftables, table {chain[0]} {chain[1]}")
 
 
 def place(rule: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -120,12 +120,17 @@ def status(given: argparse.Namespace) -> int:
     import json
 
     from ..ddns.settings import SettingsWrong
+    from ..watch.model import NO_CERTIFICATE
     from ..watch.settings import read_settings
 
     try:
-        from ..watch.certificates import look, table
+        settings = read_settings(given.settings)
+        if not (settings.sites or settings.certificates):
+            print("[]" if given.json else NO_CERTIFICATE)
+            return 0
+        from ..watch.certificates import look, table  # it loads the library cryptography
 
-        found = look(read_settings(given.settings), datetime.now(UTC))
+        found = look(settings, datetime.now(UTC))
     except FileNotFoundError:
         print("Nothing is watched here: the playbook makes it so, unless exposure_watch has state: absent.", file=sys.stderr)
         return 1

@@ -100,11 +100,10 @@ def watch(
         tell.queue(memory, secrets, told)
         troubles += keep(memory, folders, now)  # before anything is sent: a run that is cut short neither loses it nor says it for ever
         if memory.waiting:
-            troubles += tell.pass_on(memory, secrets, send)
-            troubles += keep(memory, folders, now)
-        troubles += measured(settings, seen, now)
+            troubles += tell.pass_on(memory, secrets, send, lambda: keep(memory, folders, now))
         if secrets.ping and not troubles:
             troubles += [why for why in (tell.ping(secrets.ping),) if why]
+        troubles += measured(settings, seen, now)  # last, as it says nothing of whether it could look and tell
     found = told_of(settings, seen, memory, now, troubles)
     if not check:
         with contextlib.suppress(OSError):  # a full disk is a finding already

@@ -105,6 +105,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "addresses": lan_addresses(run),
         "address_trouble": any((root / f"var/lib/exposure/failures/exposure-{unit}.service.json").exists() for unit in ("ddns", "router")),
         "network": kept(root / "var/lib/exposure/network.json"),
+        "watch": watch(run, root),
         "watched": kept(root / "var/lib/exposure-watch/last.json"),
         "router_rules": rules(kept(root / "var/lib/exposure-router/router.json")),
         "listening": [vars_of(listener) for listener in listeners()],
@@ -185,6 +186,25 @@ def kept(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def watch(run: Run, root: Path) -> dict[str, Any]:
+    """`runs`: whether what starts the watch is active, as its files say, and will be after the next start; `textfile`: its folder for
+    Prometheus."""
+    units = ("exposure-watch.timer", "exposure-watch.path", "exposure-watch.service")
+    states = []
+    if all((root / "etc/systemd/system" / unit).exists() for unit in units):
+        code, shown = run(["systemctl", "show", "--no-pager", "--property=ActiveState,UnitFileState,NeedDaemonReload", "--", *units])
+        states = [] if code else shown.split()
+    try:
+        granted = (root / UNITS["watch_textfile"][0]).read_text()
+    except OSError:
+        granted = ""
+    folder = re.search(r"^ReadWritePaths=-(/\S*)$", granted, re.MULTILINE)
+    return {
+        "runs": [states.count(one) for one in ("ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no")] == [2, 2, 3],
+        "textfile": folder[1] if folder else "",
+    }
 
 
 def digest(paths: Sequence[Path]) -> str:

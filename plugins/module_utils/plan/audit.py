@@ -17,6 +17,8 @@ CADDY_BEHIND_SPLITTER = 44344
 """As `caddy_inner_port` has it where nobody sets it (roles/caddy/defaults)."""
 
 DNS_AT_HOME = "names at home"
+ANNOUNCEMENTS = 5350
+"""Where the watch of the address hears a router tell of a new one (command/address_watch.py)."""
 
 
 def holder(value: object) -> str:
@@ -52,6 +54,8 @@ def add_declared(plan: Plan, house: House) -> None:
         its.allowed = [Declared(**entry, what="exposure_listening") for entry in house.hosts[name]["listening"]]
         if "lan_dns" in house.inventory[name].groups:
             its.allowed += [Declared(53, protocol, what=DNS_AT_HOME) for protocol in ("tcp", "udp")]
+        if "ddns" in its.used:
+            its.allowed.append(Declared(ANNOUNCEMENTS, "udp", what="the watch of the address", process="exposure-address-watch"))
 
 
 def of_proxy(its: HostPlan) -> Iterator[Declared]:

@@ -17,6 +17,8 @@ from .model import HostPlan, Plan, Watch, WatchedSite
 
 RECEIVER = re.compile(r"[a-z][a-z0-9+.-]{0,30}://.{1,4000}\Z", re.IGNORECASE)
 PING = re.compile(r"https?://[^\s/]{1,300}(/\S*)?\Z")
+OWN_TIMER = "exposure-watch.timer"
+"""A run by hand, or one that a failure starts, sees that nobody looks hourly any more."""
 ENGINE_UNITS = {"caddy": "caddy.service", "nginx": "nginx.service"}
 
 
@@ -89,7 +91,7 @@ def add_watches(plan: Plan, house: House) -> None:
         acme = its.proxy.acme if its.proxy else {}
         thresholds = {line: declared[line] for line in ("warn_left", "critical_left", "days", "ari", "remind")}
         thresholds |= {"directory": acme.get("directory", ""), "roots": acme.get("ca_root", "")}
-        its.watch = Watch(sites, [one.name for one in its.certificates], apps, units, thresholds, declared["textfile"])
+        its.watch = Watch(sites, [one.name for one in its.certificates], apps, [*units, OWN_TIMER], thresholds, declared["textfile"])
 
 
 def watched_sites(its: HostPlan) -> list[WatchedSite]:

@@ -15,7 +15,8 @@ from ..host.look import DOCKER_SOCKET, DockerConnection
 from .model import Look, Settings
 
 AREA = "apps"
-PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
+PROJECT, SERVICE, ONE_OFF = "com.docker.compose.project", "com.docker.compose.service", "com.docker.compose.oneoff"
+"""Labels of compose; the last is "True" for a container of `docker compose run`, which somebody ran once."""
 ENDED = re.compile(r"Exited \((\d+)\)")
 MOST = 16 << 20
 """Bytes of an answer that are read."""
@@ -53,7 +54,7 @@ def look(settings: Settings, ask: Engine) -> Look:
         found.add("docker_silent", "docker", what, "See 'systemctl status docker' and 'journalctl -u docker'; then 'systemctl restart docker'.")
         return found
     for app in settings.apps:
-        own = [one for one in listed if one.get("Labels", {}).get(PROJECT) == app]
+        own = [one for one in listed if (its := one.get("Labels") or {}).get(PROJECT) == app and its.get(ONE_OFF) != "True"]
         if not own:
             found.add("app_missing", app, f"{app} has no container.", "Run the playbook again, which makes it.")
         for one in own:
@@ -69,7 +70,7 @@ def judge(app: str, container: dict[str, Any], ask: Engine, found: Look) -> None
     if state == "running":
         if "(unhealthy)" in status:
             found.add("app_unhealthy", about, f"{about} runs, and is not well by its own check.", f"See '{log}'; then restart it.")
-    elif state not in ("created", "removing") and not finished(container, status, ask):
+    elif state != "removing" and not finished(container, status, ask):
         found.add("app_stopped", about, f"{about} does not run ({status or state}).", f"See '{log}'; the playbook starts it again.")
 
 

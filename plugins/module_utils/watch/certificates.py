@@ -14,7 +14,7 @@ from ..inspection.findings import Finding as Inspected
 from ..inspection.inspector import Inspection, Result, as_json
 from ..inspection.model import Endpoint, File, Limits, endpoint_of, file_of
 from ..inspection.model import Settings as InspectionSettings
-from .model import ERROR, WARNING, Finding, Look, Settings, Site, finding
+from .model import ERROR, NO_CERTIFICATE, WARNING, Finding, Look, Settings, Site, finding
 
 AREA = "certificates"
 STORE = Path("/etc/exposure/certificates")
@@ -123,7 +123,7 @@ def table(found: Look) -> list[str]:
     widths = [max(len(cells[place]) for cells in rows) for place in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in rows]
     wrong = [f"{one.severity}: {one}" for one in found.findings]
-    return [*lines, *([""] if wrong else []), *wrong] if found.certificates or wrong else ["No certificate is served or stored here."]
+    return [*lines, *([""] if wrong else []), *wrong] if found.certificates or wrong else [NO_CERTIFICATE]
 
 
 def row(one: Mapping[str, Any]) -> tuple[str, ...]:

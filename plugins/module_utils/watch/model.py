@@ -11,9 +11,10 @@ from typing import Any
 from ..acme.problem import printable
 from ..network.findings import ERROR, NOTE, WARNING, WEIGHT
 
-__all__ = ["ERROR", "KINDS", "NOTE", "OK", "WARNING", "Finding", "Look", "Run", "Settings", "Site", "finding", "in_order", "worst"]
+__all__ = ["ERROR", "KINDS", "NOTE", "NO_CERTIFICATE", "OK", "WARNING", "Finding", "Look", "Run", "Settings", "Site", "finding", "in_order", "worst"]
 
 OK = "ok"
+NO_CERTIFICATE = "No certificate is served or stored here."
 LONGEST = 400
 """Letters of a sentence."""
 

@@ -46,8 +46,9 @@ def queue(state: State, secrets: Secrets, new: Notice | None) -> None:
             state.waiting[name] = [*state.waiting.get(name, []), new.plain()][-MOST_WAITING:]
 
 
-def pass_on(state: State, secrets: Secrets, send: Send) -> list[str]:
-    """Send each receiver what waits for it, as one message. What cannot be sent goes on waiting. Gives why, a sentence each."""
+def pass_on(state: State, secrets: Secrets, send: Send, keep: Callable[[], list[str]] = list) -> list[str]:
+    """Send each receiver what waits for it, as one message. What cannot be sent goes on waiting. `keep` remembers the state after each that took its
+    message, so that a run that is cut short tells nobody twice. Gives what went wrong, a sentence each."""
     to = receivers(secrets)
     troubles = []
     for name, notices in list(state.waiting.items()):
@@ -56,6 +57,7 @@ def pass_on(state: State, secrets: Secrets, send: Send) -> list[str]:
             troubles.append(f"The notice to receiver {name} could not be sent: {why} It is tried again at the next look.")
         else:
             del state.waiting[name]
+            troubles += [why for why in keep() if why not in troubles]
     return troubles
 
 

@@ -9,6 +9,8 @@ from .model import Look, Run, Settings
 AREA = "units"
 PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,NextElapseUSecRealtime,NextElapseUSecMonotonic"
 ALIVE = ("active", "activating", "reloading", "refreshing")
+ENDED = "auto-restart"
+"""Between two starts of a service that ends again and again, it is "activating" for systemd; a sound one is not there for two looks."""
 NEVER = ("", "n/a", "infinity", "0")
 
 
@@ -34,6 +36,9 @@ def judge(unit: str, state: dict[str, str], found: Look) -> None:
         found.add("unit_missing", unit, f"{unit} is not there any more.", "Run the playbook again, which writes it.")
     elif unit.endswith(".timer"):
         judge_timer(unit, state, found)
+    elif state.get("SubState", "").startswith(ENDED):
+        what = f"{unit} ends as soon as it is started, or is just started again ({state['SubState']})."
+        found.add("service_down", unit, what, f"See what it says: 'journalctl -u {unit}'; then 'systemctl restart {unit}'.")
     elif state.get("ActiveState") not in ALIVE:
         what = f"{unit} does not run ({state.get('ActiveState', 'nobody knows')})."
         found.add("service_down", unit, what, f"See 'systemctl status {unit}' and 'journalctl -u {unit}'; then 'systemctl restart {unit}'.")

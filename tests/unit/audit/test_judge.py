@@ -98,6 +98,19 @@ def test_an_app_of_ours_that_is_published_too_widely_is_set_right_by_a_run() -> 
     assert "site.yml" in one.do and "It is declared for 127.0.0.1 alone (app home_assistant)" in one.seen
 
 
+@pytest.mark.parametrize("name", ["$(reboot)", "a; reboot", "-v", "`x`", "a b", ""])
+def test_no_label_of_an_image_is_in_a_line_that_somebody_is_to_run(name: str) -> None:
+    file = "/srv/$(reboot)/compose.yml"
+    told = [
+        found(audit(published=(publishes(8096, 8096, "x", **{"project": "media", "service": "web", "container": "box", "file": file, **its}),)))
+        for its in ({"project": name}, {"service": name}, {"project": name, "container": name}, {"swarm": True, "container": name})
+    ]
+    advised = [one["undeclared_published_port"].do for one in told]
+    assert not any(name and f" {name}" in one for one in advised)
+    assert "docker rm -f box" in advised[0] and "up -d box." in advised[1] and "docker ps --filter publish=8096" in advised[2]
+    assert f"('{file}')" in advised[1]
+
+
 def test_a_swarm_is_told_in_its_own_words() -> None:
     told = found(audit(published=(publishes(8080, 80, "nginx", swarm=True, container="web"),)))["undeclared_published_port"]
     assert "docker service update --publish-rm 8080 web" in told.do
@@ -113,6 +126,13 @@ def test_a_database_that_is_open_is_an_error_as_service_and_as_container(program
     port, name = program.ports[0], program.names[0]  # type: ignore[attr-defined]
     assert weights(audit(listens(port, name))) == [("database_open", "error")]
     assert weights(audit(published=(publishes(10000 + port, port, f"docker.io/library/{name}:1@sha256:ab"),))) == [("database_open", "error")]
+
+
+def test_what_is_merely_named_like_a_database_is_none() -> None:
+    page = publishes(8090, 80, "someone/page", project="mysql", service="postgres", container="redis")
+    assert weights(audit(published=(page,))) == [("undeclared_published_port", "warning")]
+    assert weights(audit(listens(8090, "nginx", container="redis"))) == [("undeclared_listener", "warning")]
+    assert weights(audit(listens(3307, "mariadbd", container="box"))) == [("database_open", "error")]
 
 
 def test_a_database_on_one_address_of_the_home_is_a_warning() -> None:
@@ -200,13 +220,21 @@ def test_a_container_that_is_published_on_ipv6_counts_there() -> None:
 
 
 def test_a_firewall_that_drops_makes_a_listener_a_note_but_not_a_published_port() -> None:
-    behind = {"drops": "nftables, table inet filter", "admits": frozenset({22, 9091})}
+    behind = {"drops": dict.fromkeys(("ip", "ip6"), "nftables, table inet filter"), "admits": frozenset({(22, 22), (9090, 9091)})}
     told = audit(listens(9100), listens(9091), published=(JELLYFIN,), **behind)
     assert [(one.id, one.severity, one.where.split("/")[0]) for one in told.findings] == [
         ("undeclared_published_port", "warning", "port 8096"),
         ("undeclared_listener", "warning", "port 9091"),
         ("undeclared_listener", "note", "port 9100"),
     ]
+
+
+def test_a_firewall_for_ipv4_alone_holds_nothing_back_over_ipv6() -> None:
+    behind = {"drops": {"ip": "iptables, chain INPUT"}, "global_ipv6": ("2a02:1::10",)}
+    assert weights(audit(listens(9100, "thing", "::"), **behind)) == [("undeclared_listener", "warning"), ("ipv6_open_too", "warning")]
+    assert weights(audit(listens(3306, "mariadbd"), **behind))[0] == ("database_open", "error")
+    assert weights(audit(listens(9100, "thing", "0.0.0.0"), **behind)) == [("undeclared_listener", "note")]
+    assert weights(audit(listens(9100, "thing", "::"), drops={"ip6": "ip6tables, chain INPUT"})) == [("undeclared_listener", "warning")]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +268,9 @@ def test_ssh_that_the_owner_allowed_is_told_only_where_it_takes_passwords() -> N
 
 
 def test_ssh_that_systemd_starts_on_demand_is_ssh() -> None:
-    assert weights(audit(listens(22, "systemd", opens="ssh.socket", pid=1), passwords=False)) == [("ssh_open", "note")]
+    knocked = listens(22, "systemd", opens="ssh.socket", pid=1)
+    assert "process: sshd}" in found(audit(knocked, passwords=False))["ssh_open"].do
+    assert weights(audit(knocked, passwords=False, allowed=(Declared(22, "tcp", "", "exposure_listening", "sshd"),))) == []
 
 
 def redirect(port: int, to: str = "10.0.0.5:80", last: int = 0, protocol: str = "tcp") -> Redirected:
@@ -256,6 +286,20 @@ def test_a_rule_that_takes_the_proxy_s_port_away_is_an_error() -> None:
 def test_a_rule_is_told_with_the_command_that_takes_it_out() -> None:
     told = found(audit(redirected=(redirect(8080),)))["undeclared_redirect"]
     assert "iptables -t nat -D PREROUTING -p tcp --dport 8080 -j DNAT" in told.do and "10.0.0.5:80" in told.seen
+
+
+@pytest.mark.parametrize("line", [redirect(10000, last=20000, protocol="udp"), redirect(8080), redirect(8080, protocol="")])
+def test_the_line_that_is_advised_for_a_rule_silences_it(line: Redirected) -> None:
+    advised = found(audit(redirected=(line,)))["undeclared_redirect"].do
+    assert f"{{port: {line.port}, protocol: {line.protocol or 'tcp'}}}" in advised
+    allowed = (Declared(line.port, line.protocol or "tcp", "", "exposure_listening"),)
+    assert weights(audit(redirected=(line,), allowed=allowed)) == []
+
+
+def test_no_line_for_the_first_port_of_a_range_lets_the_proxy_s_port_be_taken() -> None:
+    allowed = (Declared(400, "tcp", "", "exposure_listening"),)
+    told = audit(*CADDY, declared=PROXY, allowed=allowed, redirected=(redirect(400, last=500),))
+    assert weights(told) == [("undeclared_redirect", "error")] and "exposure_listening" not in told.findings[0].do
 
 
 def test_a_rule_that_the_owner_allowed_is_not_told() -> None:

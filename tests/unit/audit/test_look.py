@@ -101,6 +101,11 @@ def test_each_listener_is_told_with_its_unit_its_container_and_the_socket_that_s
         ("/user.slice/user-1000.slice/user@1000.service/init.scope", "", ""),
         ("/system.slice/system-getty.slice/getty@tty1.service", "", "getty@tty1.service"),
         ("/system.slice/docker.service", "", "docker.service"),
+        ("/system.slice/docker-registry.service", "", "docker-registry.service"),
+        ("/system.slice/docker-compose@media.service", "", "docker-compose@media.service"),
+        ("/system.slice/lxc.service", "", "lxc.service"),
+        (f"/system.slice/cri-containerd-{BOX}.scope", BOX, ""),
+        ("/lxc/101/ns", "101", ""),
         ("", "", ""),
     ],
 )

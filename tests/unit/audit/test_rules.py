@@ -24,6 +24,7 @@ SAVED = """\
 :FORWARD ACCEPT [0:0]
 :OUTPUT ACCEPT [0:0]
 -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A INPUT -p tcp -m tcp --dport 5000:6000 -j ACCEPT
 -A INPUT -p tcp -m multiport ! --dports 25,26 -j ACCEPT
 COMMIT
 *nat
@@ -88,14 +89,28 @@ def test_the_ports_that_our_rules_hold_back_are_known_with_whom_they_admit(tmp_p
 
 def test_a_firewall_that_drops_is_known_with_the_ports_that_it_admits(tmp_path: Path) -> None:
     found = rules.look(commands(nft=RULESET), tmp_path)
-    assert (found.drops, found.admits) == ("nftables, table inet own", {22, 80, 81, 82})
+    assert (found.drops, found.admits) == (dict.fromkeys(("ip", "ip6"), "nftables, table inet own"), {(22, 22), (80, 82)})
 
 
 def test_a_firewall_that_ends_in_reject_drops_too(tmp_path: Path) -> None:
     """As firewalld writes it."""
     chain = {"family": "inet", "table": "firewalld", "name": "filter_INPUT", "hook": "input", "type": "filter", "policy": "accept"}
     rule = {"family": "inet", "table": "firewalld", "chain": "filter_INPUT", "expr": [{"reject": {"type": "icmpx", "expr": "admin-prohibited"}}]}
-    assert rules.look(commands(nft=json.dumps({"nftables": [{"chain": chain}, {"rule": rule}]})), tmp_path).drops == "nftables, table inet firewalld"
+    assert rules.look(commands(nft=json.dumps({"nftables": [{"chain": chain}, {"rule": rule}]})), tmp_path).drops == dict.fromkeys(
+        ("ip", "ip6"), "nftables, table inet firewalld"
+    )
+
+
+@pytest.mark.parametrize(("family", "expected"), [("ip", {"ip"}), ("ip6", {"ip6"}), ("inet", {"ip", "ip6"}), ("bridge", set())])
+def test_a_table_that_drops_does_so_for_its_own_family(family: str, expected: set[str], tmp_path: Path) -> None:
+    chain = {"family": family, "table": "own", "name": "input", "hook": "input", "type": "filter", "policy": "drop"}
+    assert set(rules.look(commands(nft=json.dumps({"nftables": [{"chain": chain}]})), tmp_path).drops) == expected
+
+
+def test_ranges_of_ports_that_nftables_admits_are_known_to_their_end(tmp_path: Path) -> None:
+    match = {"match": {"op": "==", "left": {"payload": {"protocol": "udp", "field": "dport"}}, "right": {"range": [10000, 20000]}}}
+    rule = {"family": "inet", "table": "own", "chain": "input", "expr": [match, {"accept": None}]}
+    assert rules.look(commands(nft=json.dumps({"nftables": [{"rule": rule}]})), tmp_path).admits == {(10000, 20000)}
 
 
 def test_iptables_rules_are_found_but_not_docker_s_nor_those_that_nothing_comes_to(tmp_path: Path) -> None:
@@ -105,7 +120,7 @@ def test_iptables_rules_are_found_but_not_docker_s_nor_those_that_nothing_comes_
         ("mine", 1000, 0, "udp", "this host:99"),
         ("mine", 2000, 2010, "udp", "this host:99"),
     ]
-    assert (found.drops, found.admits) == ("iptables, chain INPUT", {22})
+    assert (found.drops, found.admits) == ({"ip": "iptables, chain INPUT"}, {(22, 22), (5000, 6000)})
 
 
 def test_rules_of_the_older_iptables_are_found_beside_the_newer_s(tmp_path: Path) -> None:

@@ -14,6 +14,11 @@ import pytest
 
 from plugins.module_utils.host import look as host
 
+WATCHING = "\n".join(
+    f"ActiveState={active}\nUnitFileState={enabled}\nNeedDaemonReload=no\n"
+    for active, enabled in (("active", "enabled"), ("active", "enabled"), ("inactive", "static"))
+)
+ROLES = Path(__file__).resolve().parents[3] / "roles"
 Answers = dict[str, tuple[int, str]]
 
 TRIXIE = 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nVERSION_CODENAME=trixie\nID=debian\n'
@@ -173,6 +178,28 @@ def test_the_resolvers_of_the_host_are_as_nginx_takes_them(tmp_path: Path, text:
     (tmp_path / "resolv.conf").write_text(text)
     assert host.resolvers(tmp_path / "resolv.conf") == servers
     assert host.resolvers(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "runs"),
+    [
+        ((0, WATCHING), True),
+        ((0, WATCHING.replace("=active", "=inactive", 1)), False),
+        ((0, WATCHING.replace("=enabled", "=disabled", 1)), False),
+        ((0, WATCHING.replace("=no", "=yes", 1)), False),
+        ((1, ""), False),
+    ],
+)
+def test_a_watch_that_somebody_stopped_or_disabled_is_seen_so_that_a_run_starts_it_again(bare: Path, shown: tuple[int, str], runs: bool) -> None:
+    run = scripted({"systemctl show": shown})
+    assert host.watch(run, bare) == {"runs": False, "textfile": ""}
+    units = bare / "etc/systemd/system"
+    (units / "exposure-watch.service.d").mkdir(parents=True)
+    for unit in ("exposure-watch.timer", "exposure-watch.path", "exposure-watch.service"):
+        (units / unit).touch()
+    drop_in = (ROLES / "watch/templates/textfile.conf.j2").read_text().replace("{{ watch_textfile }}", "/var/lib/node")
+    (units / "exposure-watch.service.d/textfile.conf").write_text(drop_in)
+    assert host.watch(run, bare) == {"runs": runs, "textfile": "/var/lib/node"}
 
 
 def test_the_digest_of_a_unit_is_that_of_all_its_files_and_none_where_one_is_missing(tmp_path: Path) -> None:

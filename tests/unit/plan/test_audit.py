@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from plugins.module_utils.audit.model import read_declared
-from plugins.module_utils.plan.audit import CADDY_BEHIND_SPLITTER
+from plugins.module_utils.audit.judge import judge
+from plugins.module_utils.audit.model import Listening, Seen, read_declared
+from plugins.module_utils.command import address_watch
+from plugins.module_utils.plan.audit import ANNOUNCEMENTS, CADDY_BEHIND_SPLITTER
 
 from .declarations import ROLES, host, places, plan
 
@@ -58,6 +60,15 @@ def test_what_the_owner_opened_is_allowed_and_the_audit_understands_all_of_it() 
         (53, "udp", "", ""),
     ]
     assert len(read_declared(map(asdict, [*its.declared, *its.allowed]))) == 9
+
+
+def test_our_own_watch_of_the_address_is_no_finding_and_another_program_there_is() -> None:
+    ddns = [{"provider": "duckdns", "token": "t", "hosts": ["home.duckdns.org"]}]
+    allowed = read_declared(map(asdict, plan(home=host(found=LAN, ddns=ddns)).hosts["home"].allowed))
+    ours, other = (Listening(("0.0.0.0",), ANNOUNCEMENTS, "udp", "python3", 100, unit) for unit in ("exposure-address-watch.service", "thing.service"))
+    assert address_watch.ANNOUNCEMENTS[1] == ANNOUNCEMENTS
+    assert [len(judge(Seen((one,)), (), allowed).findings) for one in (ours, other)] == [0, 1]
+    assert judge(Seen(), (), allowed).findings == ()  # with a router that says nothing, its port is not open
 
 
 @pytest.mark.parametrize(

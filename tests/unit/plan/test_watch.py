@@ -26,7 +26,7 @@ def watched(name: str = "home", **hosts: Any) -> Any:
 def test_a_site_is_watched_without_a_word() -> None:
     its = watched(home=proxy())
     assert [asdict(site) for site in its.sites] == [{"site": "who", "host": "who.example.org", "certificate": "", "trusted": True, "passed": False}]
-    assert (its.apps, its.units) == (["whoami"], ["caddy.service", "docker.service"])
+    assert (its.apps, its.units) == (["whoami"], ["caddy.service", "docker.service", "exposure-watch.timer"])
 
 
 def test_everything_that_keeps_a_host_going_is_watched() -> None:
@@ -42,7 +42,7 @@ def test_everything_that_keeps_a_host_going_is_watched() -> None:
     assert its.certificates == ["printer"]
     assert set(its.units) == {
         *("caddy.service", "exposure-sni-router.service", "exposure-certificates.timer"),
-        *("exposure-ddns.timer", "exposure-address-watch.service", "docker.service"),
+        *("exposure-ddns.timer", "exposure-address-watch.service", "docker.service", "exposure-watch.timer"),
     }
 
 

@@ -38,6 +38,9 @@ STOPPED = {"ActiveState": "inactive", "SubState": "dead", "NextElapseUSecRealtim
     [
         ("caddy.service", {}, []),
         ("caddy.service", {"ActiveState": "reloading"}, []),
+        ("caddy.service", {"ActiveState": "activating", "SubState": "start-pre"}, []),
+        ("caddy.service", {"ActiveState": "activating", "SubState": "auto-restart"}, [("service_down", ERROR)]),
+        ("caddy.service", {"ActiveState": "activating", "SubState": "auto-restart-queued"}, [("service_down", ERROR)]),
         ("caddy.service", {"ActiveState": "failed", "SubState": "failed"}, [("service_down", ERROR)]),
         ("caddy.service", {"ActiveState": "inactive", "SubState": "dead"}, [("service_down", ERROR)]),
         ("caddy.service", {"LoadState": "not-found", "ActiveState": "inactive"}, [("unit_missing", ERROR)]),
@@ -72,6 +75,14 @@ def test_a_renewal_that_failed_is_told_with_its_last_words(tmp_path: Path) -> No
     (tmp_path / "half.json").write_text('{"unit": "ha')
     (one,) = failures.look(tmp_path).findings
     assert (one.id, one.about) == ("unit_failed", "exposure-certificates.service") and "too many orders." in one.what and "exited" not in one.what
+
+
+def test_each_role_whose_unit_notes_its_failures_takes_the_notes_along_when_it_goes() -> None:
+    roles = Path(__file__).resolve().parents[3] / "roles"
+    noting = [unit for unit in roles.glob("*/files/*.service") if "\nOnFailure=exposure-failure@%n.service\n" in unit.read_text()]
+    assert {unit.name for unit in noting} >= {"exposure-certificates.service", "exposure-certificates-deploy.service", "exposure-router.service"}
+    for unit in noting:
+        assert f"/var/lib/exposure/failures/{unit.name}.json" in (unit.parents[1] / "tasks/absent.yml").read_text(), unit.name
 
 
 def test_nothing_failed_where_no_failure_was_ever_noted(tmp_path: Path) -> None:
@@ -167,6 +178,11 @@ def container(app: str, state: str, status: str, service: str = "", number: str 
     return {"Id": number, "Names": [f"/{app}-1"], "Labels": labels, "State": state, "Status": status}
 
 
+def rest(made: dict[str, Any]) -> dict[str, Any]:
+    """As `docker compose run` leaves it."""
+    return {**made, "Labels": {**made["Labels"], apps.ONE_OFF: "True"}}
+
+
 @pytest.fixture
 def docker(tmp_path: Path) -> Iterator[Engine]:
     engine = Engine(tmp_path / "docker.sock", {})
@@ -185,6 +201,10 @@ def docker(tmp_path: Path) -> Iterator[Engine]:
         ([container("home", "running", "Up"), container("home", "exited", "Exited (0) 2 hours ago", "prepare")], "no", []),
         ([container("home", "restarting", "Restarting (1) 3 seconds ago")], "always", [("app_stopped", "home")]),
         ([container("other", "running", "Up")], "no", [("app_missing", "home")]),
+        ([container("home", "running", "Up"), rest(container("home", "exited", "Exited (1) 2 days ago"))], "no", []),
+        ([rest(container("home", "running", "Up"))], "no", [("app_missing", "home")]),
+        ([container("home", "created", "Created")], "unless-stopped", [("app_stopped", "home")]),
+        ([container("home", "removing", "Removal In Progress")], "no", []),
     ],
 )
 def test_apps_are_told_of_where_they_do_not_run_or_are_not_well(

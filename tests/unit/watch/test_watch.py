@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from plugins.module_utils.command import watch
 from plugins.module_utils.command.main import main
-from plugins.module_utils.watch import tell, textfile
+from plugins.module_utils.watch import certificates, tell, textfile
 from plugins.module_utils.watch.model import ERROR, Finding, Look, Settings
 from plugins.module_utils.watch.notice import Notice
 from plugins.module_utils.watch.settings import Secrets, read_secrets
@@ -176,6 +177,15 @@ def test_without_settings_the_command_says_what_makes_them(tmp_path: Path, capsy
     assert main(["certificates", "status", "--settings", str(tmp_path / "none.json")]) == 1
 
 
+def test_a_host_with_apps_alone_has_no_certificates_and_needs_no_library_to_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, certificates.__name__, None)  # as where cryptography is missing
+    (tmp_path / "settings.json").write_text(json.dumps({"apps": ["media"]}))
+    asked = ["certificates", "status", "--settings", str(tmp_path / "settings.json")]
+    assert (main(asked), main([*asked, "--json"]), capsys.readouterr().out) == (0, 0, "No certificate is served or stored here.\n[]\n")
+
+
 def test_a_test_with_nobody_to_tell_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "settings.json").write_text("{}")
     assert main(["watch", "--test", "--settings", str(tmp_path / "settings.json"), "--secrets", str(tmp_path / "none.json")]) == 1
@@ -200,9 +210,10 @@ def test_prometheus_is_given_whole_lines_with_strange_names_escaped(tmp_path: Pa
     assert (tmp_path / "exposure.prom").stat().st_mode & 0o777 == 0o644 and len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_folder_of_prometheus_that_is_gone_is_told_and_not_made(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_of_prometheus_that_is_gone_is_told_and_not_made_and_the_ping_is_sent(home: Home, web: Web, capsys: pytest.CaptureFixture[str]) -> None:
     assert home.run(textfile=str(home.folder / "none")) == 1
     assert "could not be written" in capsys.readouterr().err and not (home.folder / "none").exists()
+    assert web.paths == [f"/ping/{HUSH}"]
 
 
 def test_a_notice_waits_for_its_receiver_before_anything_is_sent(home: Home) -> None:
@@ -213,6 +224,18 @@ def test_a_notice_waits_for_its_receiver_before_anything_is_sent(home: Home) -> 
     with pytest.raises(KeyboardInterrupt):
         watch.watch(Settings("home"), home.secrets, [home.folder], {"disk": home.look}, send=killed, pause=lambda seconds: None)
     assert home.run() == 0 and len(home.heard()) == 2
+
+
+def test_who_took_a_notice_of_a_run_that_was_cut_short_is_not_told_again(home: Home) -> None:
+    def killed(url: str, notice: Notice) -> str:
+        if url == MAIL:
+            raise KeyboardInterrupt
+        return home.send(url, notice)
+
+    home.full = True
+    with pytest.raises(KeyboardInterrupt):
+        watch.watch(Settings("home"), home.secrets, [home.folder], {"disk": home.look}, send=killed, pause=lambda seconds: None, clock=lambda: home.now)
+    assert home.run() == 0 and [url for url, _ in home.got] == [NTFY, MAIL]
 
 
 def test_a_receiver_waits_for_a_bounded_number_of_notices() -> None:
