@@ -51,7 +51,8 @@ class ActionModule(ActionBase):
             try:
                 write(proof, Path(page))
             except OSError as error:
-                raise AnsibleActionFail(f"The page could not be written on this computer: {error}") from None
+                Display().warning(f"The page could not be written on this computer: {error}")
+                page = ""
         told = text(proof, page)
         if not quiet:
             Display().display(f"\n{told}\n")

@@ -216,7 +216,8 @@ failures:
   returned: always
 """
 
-from datetime import UTC, datetime
+import platform
+from datetime import datetime
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -225,7 +226,7 @@ try:
     from ansible_collections.homeserver.exposure.plugins.module_utils.inspection.findings import KINDS, worst
 
     MISSING = ""
-except ImportError as error:
+except (ImportError, SyntaxError) as error:
     MISSING = str(error)
 
 try:
@@ -276,7 +277,7 @@ ARGUMENTS = {
 def settings_of(its: dict) -> model.Settings:
     """Raises ValueError."""
     return model.Settings(
-        model.moment_of(its["now"]) if its["now"] else datetime.now(UTC),
+        model.moment_of(its["now"]) if its["now"] else datetime.now().astimezone(),
         its["timeout"],
         its["deadline"],
         tuple(its["checks"]),
@@ -293,6 +294,8 @@ def settings_of(its: dict) -> model.Settings:
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     its = module.params
+    if "cryptography" not in MISSING and MISSING:
+        module.fail_json(msg=f"To inspect certificates, Python 3.11 or newer is needed; this host has {platform.python_version()} ({MISSING}).")
     if MISSING:
         module.fail_json(msg=f"This host lacks the Python library cryptography: apt-get install python3-cryptography. ({MISSING})")
     try:

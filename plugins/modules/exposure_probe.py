@@ -104,13 +104,18 @@ vantage:
   returned: always
 """
 
+import platform
 from contextlib import ExitStack
 from dataclasses import asdict
 from tempfile import NamedTemporaryFile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homeserver.exposure.plugins.module_utils.probe.every import probe_all
-from ansible_collections.homeserver.exposure.plugins.module_utils.probe.outcome import VANTAGES, View
+
+try:
+    from ansible_collections.homeserver.exposure.plugins.module_utils.probe.every import probe_all
+    from ansible_collections.homeserver.exposure.plugins.module_utils.probe.outcome import View
+except (ImportError, SyntaxError):  # of a Python from before 3.11
+    View = None
 
 ARGUMENTS = {
     "sites": {"type": "list", "elements": "dict", "required": True},
@@ -118,7 +123,7 @@ ARGUMENTS = {
     "roots": {"type": "path", "default": ""},
     "timeout": {"type": "float", "default": 6},
     "deadline": {"type": "float", "default": 60},
-    "vantage": {"type": "str", "choices": list(VANTAGES), "default": VANTAGES[0]},
+    "vantage": {"type": "str", "choices": ["outside", "controller", "lan", "server"], "default": "outside"},
     "own": {"type": "list", "elements": "str", "default": []},
     "local_root": {"type": "str", "default": ""},
     "store": {"type": "path", "default": ""},
@@ -129,6 +134,8 @@ ARGUMENTS = {
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     its = module.params
+    if View is None:
+        module.fail_json(msg=f"To look from here, Python 3.11 or newer is needed; this host has {platform.python_version()}.")
     with ExitStack() as stack:
         root = ""
         if its["local_root"]:

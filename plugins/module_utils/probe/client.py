@@ -9,9 +9,11 @@ import random
 import re
 from collections.abc import Iterable, Mapping
 
-from .outcome import LAN, NotProven, Wrong
+from ..address import reserved
+from .outcome import CONTROLLER, LAN, OUTSIDE, NotProven, Wrong
 
 PROXIES = "The proxy has to send its visitor's address alone (X-Forwarded-For), and the app has to trust this proxy alone."
+OF_A_HOME = (reserved.HOST, reserved.LINK, reserved.PRIVATE, reserved.SHARED)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -43,9 +45,9 @@ def told(page: str, header: str) -> list[str]:
     return [value.strip() for found in line.findall(page) for value in found.strip('"').split(",")]
 
 
-def judge(page: str, echo: Mapping[str, str], claimed: str, own: Iterable[str], peers: Iterable[str], vantage: str) -> str:
+def judge(page: str, echo: Mapping[str, str], claimed: str, own: Iterable[str], peers: Iterable[str], vantage: str, at: str = "") -> str:
     """What is to be said of the address on such a page. `claimed`: the forged one; `own`: those of this client, that of its connection first;
-    `peers`: those of proxies. Raises Wrong or NotProven."""
+    `peers`: those of proxies; `at`: the address by which the site was reached. Raises Wrong or NotProven."""
     if claimed in page:
         raise Wrong(f"the app is told an address that its visitor made up ({claimed})", PROXIES)
     values = told(page, echo["header"])
@@ -61,7 +63,10 @@ def judge(page: str, echo: Mapping[str, str], claimed: str, own: Iterable[str], 
         raise Wrong(f"the app sees {seen}, the address of its proxy, in place of each visitor's", PROXIES)
     if mine and mine[0].version == seen.version and not mine[0].is_private:
         raise Wrong(f"the app sees {seen} in place of this client's {mine[0]}", "Something between replaces the address of visitors: see docs/proof.md.")
-    if vantage == LAN and seen.is_private:
+    if reserved.kind(str(seen)) in OF_A_HOME and vantage == OUTSIDE and at and reserved.kind(at) not in OF_A_HOME:
+        advice = "A router, a container's network or another proxy stands in place of visitors: see docs/proof.md."
+        raise Wrong(f"the app sees {seen}, an address of a home, of a visitor from outside", advice)
+    if vantage in (LAN, CONTROLLER) and reserved.kind(str(seen)) in OF_A_HOME:
         advice = "Your router replaces it (NAT loopback). playbooks/lan.yml leads names straight to the proxy at home."
         raise NotProven(f"the app sees {seen}, neither this client's address nor its proxy's", advice)
     return f"the app sees {seen}: neither made up nor its proxy's; this client stands behind NAT"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ from .outcome import LAN, SERVER, Outcome, View, Wrong, outcome
 from .site import Visit, at_address
 
 SIDE_BY_SIDE = 64
+MOST_PAUSE = 8.0
+"""Seconds between two looks at what fails; the first is a second."""
 GRACE = 0.5
 """Seconds in which what ends with the time for everything may still say how."""
 Site = Mapping[str, Any]
@@ -85,7 +87,17 @@ def once(sites: Sequence[Site], view: View, until: float) -> list[Proof]:
             outcomes[1:1] = [verdict] if verdict else []
             proofs[number].certificates += [told] if told else []
         proofs[number].outcomes += outcomes
+    for proof in proofs:
+        proof.outcomes = nowhere(proof.outcomes)
     return proofs
+
+
+def nowhere(outcomes: list[Outcome]) -> list[Outcome]:
+    """A name of which no address at all can be reached from here is not served here."""
+    reached = [one.ok for one in outcomes if one.check == "reachable"]
+    if not reached or any(one is not None for one in reached):
+        return outcomes
+    return [replace(one, ok=False, detail=one.detail.removeprefix("not proven: ")) if one.check == "reachable" else one for one in outcomes]
 
 
 def addresses_in(found: Sequence[str] | str | None) -> Sequence[str]:
@@ -114,11 +126,13 @@ def probe_all(sites: Sequence[Site], view: View, wait: float = 0.0, deadline: fl
     started = time.monotonic()
     proofs: dict[int, Proof] = {}
     failing = list(range(len(sites)))
+    pause = 1.0
     while failing:
         proofs.update(zip(failing, once([sites[number] for number in failing], view, started + wait + deadline), strict=True))
         failing = [number for number in failing if not proofs[number].sound]
-        if not failing or time.monotonic() + 1 > started + wait:
+        if not failing or time.monotonic() + pause > started + wait:
             break
-        time.sleep(1)
+        time.sleep(pause)
+        pause = min(pause * 2, MOST_PAUSE)
     ordered = [proofs[number] for number in sorted(proofs)]
     return Proof([one for proof in ordered for one in proof.outcomes], [one for proof in ordered for one in proof.certificates])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..address import reserved
 from ..inspection.side_by_side import side_by_side
 from .outcome import OUTSIDE, NotProven, View, Wrong
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 CHECK = "DNS"
 MOST_ALIASES = 8
 AT_ONCE = 16
+DNS64 = ipaddress.ip_network("64:ff9b::/96")
 HOME = ("local", "localhost", "home.arpa", "internal", "lan", "home", "intranet", "fritz.box")
 """Domains that the DNS of the world does not have (RFC 6762, RFC 8375, ICANN's .internal), or that routers at home use."""
 LACKING = NotProven("the Python library dnspython is missing here", "apt-get install python3-dnspython")
@@ -76,6 +78,8 @@ class Authorities:
                 reply, _ = dns.query.udp_with_fallback(question, server, timeout=self.lookup.timeout / 2, port=self.lookup.port)
             except (dns.exception.DNSException, OSError):
                 return Told("")
+            if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not reply.flags & dns.flags.AA:
+                return Told("")  # it fails, or somebody in between answers in its place
             told.state = dns.rcode.to_text(reply.rcode())
             asked, end = question.question[0].name, question.question[0].name
             aliases = {rrset.name: rrset[0].target for rrset in reply.answer if rrset.rdtype == dns.rdatatype.CNAME}
@@ -110,19 +114,39 @@ def judge(here: Sequence[str], told: Mapping[str, Told], vantage: str) -> str:
     heard = {server: one.addresses for server, one in told.items() if one.state}
     if not heard:
         raise NotProven("none of its name servers answers here", BLOCKED)
+    here = sorted({fourth(address) for address in here})
+    if vantage != OUTSIDE and (outer := [address for address in here if not of_a_home(address)]) != here:
+        there = frozenset().union(*heard.values())
+        if not there:
+            raise NotProven(
+                f"{written(here)} here at home; for everyone else it has no address", "Where nobody outside is to reach it, nothing has to be done."
+            )
+        if set(outer) <= there:
+            return f"{written(here)} here at home; for everyone else {written(there)}, by its {len(heard)} name servers"
     if len(set(heard.values())) > 1:
         said = "; ".join(f"{server} says {written(addresses)}" for server, addresses in sorted(heard.items()))
-        raise Wrong(f"its name servers do not agree: {said}", "Wait until your DNS provider has handed the change on to all of them, then look again.")
+        late = any(set(here) == addresses for addresses in heard.values())
+        raise (NotProven if late else Wrong)(
+            f"its name servers do not agree: {said}", "Wait until your DNS provider has handed the change on to all of them, then look again."
+        )
     (there,) = set(heard.values())
     silent = len(told) - len(heard)
     counted = f"{len(heard)} name server{'' if len(heard) == 1 else 's'}" + (f" ({silent} more gave no answer)" if silent else "")
     if set(here) == there:
         return f"{written(here)}, here as at its {counted}"
-    if vantage != OUTSIDE and all(ipaddress.ip_address(address.partition("%")[0]).is_private for address in here):
-        return f"{written(here)} here at home; for everyone else {written(there)}, by its {counted}"
-    if set(here) < there:
+    if here and set(here) < there:
         return f"{written(here)} here; {written(there)} by its {counted}"
     raise Wrong(f"here it is {written(here)}, but its {counted} say{'s' if len(heard) == 1 else ''} {written(there)}", OLD)
+
+
+def of_a_home(address: str) -> bool:
+    return reserved.kind(address) in (reserved.HOST, reserved.LINK, reserved.PRIVATE, reserved.SHARED)
+
+
+def fourth(address: str) -> str:
+    """An address without its zone; one that DNS64 made up (RFC 6052, 64:ff9b::/96) as what it stands for."""
+    place = ipaddress.ip_address(address.partition("%")[0])
+    return str(ipaddress.IPv4Address(int(place) & 0xFFFFFFFF)) if place.version == 6 and place in DNS64 else str(place)
 
 
 def compare(found: Mapping[str, Sequence[str]], view: View, until: float, lookup: Lookup | None = None) -> dict[str, str | Wrong]:

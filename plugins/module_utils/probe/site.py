@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import re
 import secrets
@@ -16,7 +17,7 @@ from typing import Any
 
 from . import client, quic, wire
 from .certificate import stores
-from .outcome import LAN, OUTSIDE, SERVER, NotProven, Outcome, View, Wrong, outcome
+from .outcome import CONTROLLER, LAN, OUTSIDE, SERVER, NotProven, Outcome, View, Wrong, outcome
 
 MIB = 1 << 20
 USUAL_LIMIT = MIB
@@ -57,7 +58,7 @@ class Visit:
     def http_port(self) -> int:
         """At home the name may lead to the proxy itself, past the router that moves the port."""
         port = int(self.site.get("http_port", self.view.http_port))
-        past = self.view.vantage == LAN and ipaddress.ip_address(self.address.partition("%")[0]).is_private
+        past = self.view.vantage in (LAN, CONTROLLER) and ipaddress.ip_address(self.address.partition("%")[0]).is_private
         return 80 if port and past else port
 
     @property
@@ -124,11 +125,18 @@ def at_address(visit: Visit) -> list[Outcome]:
     return [first, second, *(checked(name, check) for name, check in checks.items())]
 
 
+NO_FAMILY = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What a connection ends with where there is no route for its family."""
 APP_DOWN = "See on its host whether the app runs and what it says (docker ps -a, docker logs); for an upstream of your own, whether it listens where you said."
 
 
 def reachable(visit: Visit) -> str:
-    visit.connect(visit.https_port).close()
+    try:
+        visit.connect(visit.https_port).close()
+    except OSError as error:
+        if error.errno in NO_FAMILY:
+            raise NotProven(f"this machine has no IPv{6 if ':' in visit.address else 4} connection") from None
+        raise
     return f"port {visit.https_port} answers"
 
 
@@ -169,7 +177,10 @@ def http3(visit: Visit) -> str:
         raise Wrong(f"HTTP/3 is not offered (Alt-Svc: {offer or 'none'})", "See whether another server stands before the proxy.")
     if not quic.speaks_quic(visit.address, visit.https_port, min(visit.timeout, QUIC_PATIENCE)):
         advice = f"Let the router send {visit.https_port}/udp to the proxy as it does {visit.https_port}/tcp, or say exposure_http3: false."
-        raise Wrong(f"HTTP/3 is offered, but nothing answers at UDP port {visit.https_port}: browsers try it in vain", advice)
+        silent = f"HTTP/3 is offered, but nothing answers at UDP port {visit.https_port}"
+        if visit.view.vantage in (LAN, CONTROLLER):
+            raise NotProven(f"{silent}, which this network may keep to itself", advice)
+        raise Wrong(f"{silent}: browsers try it in vain", advice)
     return "offered, and QUIC answers"
 
 
@@ -189,7 +200,11 @@ def hsts(visit: Visit) -> str:
 def refused(name: str | None, visit: Visit) -> str:
     if not visit.shaken:
         raise NotProven("TLS was not agreed on, not even for a name that is declared")
-    if wire.presented(visit.address, visit.https_port, name, visit.timeout) is not None:
+    try:
+        shown = wire.presented(visit.address, visit.https_port, name, visit.timeout)
+    except OSError as error:
+        raise NotProven(f"neither a certificate nor a refusal came ({error or type(error).__name__})") from None
+    if shown is not None:
         raise Wrong(f"a client that asks for {name or 'no name'} is shown a certificate")
     return "handshake refused"
 
@@ -241,7 +256,7 @@ def client_address(visit: Visit) -> str:
     answer = wire.fetch(channel, place_of(site), site["echo"]["path"], visit.timeout, client.claims(claimed))
     if answer.status != 200:
         raise NotProven(f"{site['echo']['path']} answers {answer.status}")
-    return client.judge(answer.body, site["echo"], claimed, own, site.get("peers", ()), view.vantage or OUTSIDE)
+    return client.judge(answer.body, site["echo"], claimed, own, site.get("peers", ()), view.vantage or OUTSIDE, visit.address)
 
 
 def closed(port: int, visit: Visit) -> str:

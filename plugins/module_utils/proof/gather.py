@@ -137,7 +137,7 @@ def site_of(probe: Mapping[str, Any], given: Given, now: datetime) -> Site:
     kinds = {name: one.kind for name, one in vantages(given.results)}
     outside = [one.address for one in checks if one.address and kinds[one.vantage] == "outside"]
     anywhere = [one.address for one in checks if one.address and kinds[one.vantage] != "server"]
-    state = FAILED if any(one.ok is False for one in checks) else OK if any(one.ok for one in checks) else UNPROVEN
+    state = FAILED if any(one.ok is False for one in checks) else OK if any(one.ok and one.name == "page" for one in checks) else UNPROVEN
     return Site(
         str(probe.get("site") or host),
         host,

@@ -77,3 +77,11 @@ def test_a_header_is_found_as_a_line_of_its_own_alone() -> None:
 
 def test_the_forged_address_is_nobody_s_and_new_each_time() -> None:
     assert len({forged() for _ in range(50)}) > 10 and all(address.startswith("198.18.") for address in (forged() for _ in range(50)))
+
+
+@pytest.mark.parametrize("seen", ["172.19.0.1", "192.168.1.1", "100.64.3.4"])
+def test_an_address_of_a_home_is_never_that_of_a_visitor_from_outside(seen: str) -> None:
+    with pytest.raises(Wrong, match="an address of a home"):
+        judge(whoami(seen), ECHO, FORGED, ["10.0.0.5"], PEERS, "outside", "5.9.0.10")
+    with pytest.raises(NotProven):
+        judge(whoami(seen), ECHO, FORGED, ["10.0.0.5"], PEERS, "controller", "5.9.0.10")

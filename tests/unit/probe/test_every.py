@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import sys
@@ -178,3 +179,14 @@ def test_words_of_a_stranger_are_made_fit_to_be_shown(make: Make, roots: str, tm
     outcomes = seen(make(answers(page()), context=authority().context(tmp_path)), make(answers(hostile)), roots)
     assert failing(outcomes) == ["redirect"]
     assert outcomes["redirect"].detail.isprintable() and len(outcomes["redirect"].detail) <= 300
+
+
+def test_a_family_that_this_machine_does_not_have_is_no_failure_unless_nothing_else_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(address: str, port: int, timeout: float) -> None:
+        raise OSError(errno.ENETUNREACH if ":" in address else errno.ECONNREFUSED, "no")
+
+    monkeypatch.setattr(wire, "connect", connect)
+    for addresses, wanted in ((["2a01::7", "5.9.0.10"], [None, False]), (["2a01::7"], [False])):
+        monkeypatch.setattr(wire, "addresses", lambda name, found=addresses: found)
+        seen = probe_all([{"host": "home.example.org", "path": "/"}], View(timeout=0.2))
+        assert [one.ok for one in seen.outcomes if one.check == "reachable"] == wanted

@@ -114,3 +114,28 @@ def test_without_dnspython_it_is_said_how_to_get_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "plugins.module_utils.acme.lookup", None)
     said = compare({"home.casa.example": HOME}, View(), time.monotonic() + 5)["home.casa.example"]
     assert isinstance(said, NotProven) and "apt-get install python3-dnspython" in said.advice
+
+
+def answers(*addresses: str) -> Told:
+    return Told("NOERROR", frozenset(addresses))
+
+
+@pytest.mark.parametrize(
+    ("here", "vantage"),
+    [(["192.168.1.5", "2a01::7"], "lan"), (["100.64.0.9"], "controller"), (["64:ff9b::509:a", "5.9.0.10"], "outside")],
+    ids=["split DNS of one family", "an overlay network", "DNS64"],
+)
+def test_ways_in_which_a_healthy_home_resolves_its_names(here: list[str], vantage: str) -> None:
+    assert judge(here, {"one": answers("5.9.0.10", "2a01::7")}, vantage)
+
+
+def test_servers_that_differ_are_not_proven_where_one_of_them_says_what_is_found_here() -> None:
+    with pytest.raises(NotProven, match="do not agree"):
+        judge(["5.9.0.10"], {"one": answers("5.9.0.10"), "two": answers("5.9.0.11")}, "outside")
+
+
+def test_a_name_that_only_the_home_knows_is_not_proven_there_and_a_failure_outside() -> None:
+    with pytest.raises(NotProven, match="for everyone else it has no address"):
+        judge(["192.168.1.5"], {"one": Told("NXDOMAIN")}, "lan")
+    with pytest.raises(Wrong, match="no address"):
+        judge(["5.9.0.10"], {"one": Told("NXDOMAIN")}, "outside")

@@ -126,3 +126,16 @@ def test_a_port_is_open_while_something_listens() -> None:
     assert wire.is_open("127.0.0.1", server.port, 1)
     server.close()
     assert not wire.is_open("127.0.0.1", server.port, 1)
+
+
+def test_a_server_that_says_nothing_has_not_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TimeoutError):
+        wire.presented("127.0.0.1", silent.getsockname()[1], None, 0.3)
+
+
+def test_no_root_of_one_s_own_is_no_trouble() -> None:
+    assert wire.trusting("").verify_mode == ssl.CERT_REQUIRED
+
+
+def test_an_owner_s_root_is_judged_as_browsers_judge_it() -> None:
+    assert not wire.trusting().verify_flags & ssl.VERIFY_X509_STRICT
