@@ -216,6 +216,12 @@ def test_a_folder_of_prometheus_that_is_gone_is_told_and_not_made_and_the_ping_i
     assert web.paths == [f"/ping/{HUSH}"]
 
 
+@pytest.mark.parametrize("tasks", ["absent", "units"])
+def test_figures_that_nobody_keeps_any_more_go_before_the_unit_that_knows_where_they_are(tasks: str) -> None:
+    text = (Path(__file__).resolve().parents[3] / f"roles/watch/tasks/{tasks}.yml").read_text()
+    assert 0 < text.find("{{ homeserver_host.watch.textfile }}/exposure.prom") < text.find("exposure-watch.service.d")
+
+
 def test_a_notice_waits_for_its_receiver_before_anything_is_sent(home: Home) -> None:
     def killed(url: str, notice: Notice) -> str:
         raise KeyboardInterrupt
