@@ -44,13 +44,13 @@ def vantage_results(
 
 
 def lost_hosts(hosts: Sequence[str]) -> list[str]:
-    """Hosts that failed in this run before the proof are no secret: what was to be done there is not done."""
+    """Hosts that failed in this run before the proof stand in the report too: what was to be done there is not done."""
     return [f"{host}: {LOST}" for host in hosts]
 
 
 def variables(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
     """Those of a host; one that never answered may have none."""
-    return hostvars[host] if host in hostvars else {}
+    return hostvars.get(host) or {}
 
 
 def vantage_failures(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
