@@ -13,22 +13,44 @@ from ansible_collections.homeserver.exposure.plugins.module_utils.proof.vantages
 REGISTERS = {"verify_outside": "outside", "verify_lan": "lan", "verify_server": "server"}
 """Results of role verify on a host, and from where they were seen."""
 CONTROLLER = "the controller"
+LOST = "it failed earlier in this run, or was not reached: see above"
 PASSED = "  (its TLS ends at the app, which sees the address of the proxy in place of each client's)"
 
 
-def vantage_results(hostvars: Mapping[str, Any], hosts: Sequence[str], controller: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What every vantage saw, as module proof_report takes it. A host that looks from two places has a row for each."""
+def vantage_results(
+    hostvars: Mapping[str, Any],
+    hosts: Sequence[str],
+    controller: Mapping[str, Any],
+    expected: Mapping[str, Sequence[str]] | None = None,
+    lost: Sequence[str] = (),
+) -> dict[str, dict[str, Any]]:
+    """What every vantage saw, as module proof_report takes it. A host that looks from two places has a row for each. `expected`: kind -> who was to look; of
+    whom nothing is there did not. `lost`: hosts that failed before in this run."""
     found: dict[str, dict[str, Any]] = {}
-    seen = [(host, kind, hostvars[host].get(register, {})) for register, kind in REGISTERS.items() for host in hosts]
+    wanted = {kind: list(who) for kind, who in (expected or {}).items()}
+    seen = [(host, kind, variables(hostvars, host).get(register)) for register, kind in REGISTERS.items() for host in hosts]
     for vantage, kind, result in [*seen, (CONTROLLER, "controller", controller)]:
-        if result.get("skipped") or not result:
+        awaited = vantage in wanted.get(kind, ())
+        if not awaited and (not result or result.get("skipped")):
             continue
         name = f"{vantage} ({kind})" if vantage in found else vantage
-        if "outcomes" in result:
-            found[name] = {"kind": kind, "looked": True, "outcomes": result["outcomes"], "certificates": result.get("certificates", [])}
+        its = result or {}
+        if "outcomes" in its:
+            found[name] = {"kind": kind, "looked": True, "outcomes": its["outcomes"], "certificates": its.get("certificates", [])}
         else:
-            found[name] = {"kind": kind, "looked": False, "message": result.get("msg", "no answer")}
+            why = LOST if vantage in lost else its.get("msg") or its.get("module_stderr") or "no answer"
+            found[name] = {"kind": kind, "looked": False, "message": why}
     return found
+
+
+def lost_hosts(hosts: Sequence[str]) -> list[str]:
+    """Hosts that failed in this run before the proof are no secret: what was to be done there is not done."""
+    return [f"{host}: {LOST}" for host in hosts]
+
+
+def variables(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
+    """Those of a host; one that never answered may have none."""
+    return hostvars[host] if host in hostvars else {}
 
 
 def vantage_failures(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -40,7 +62,7 @@ def host_results(hostvars: Mapping[str, Any], hosts: Sequence[str], register: st
     """Host -> what a task registered there, or one value below it; without hosts that skipped it. A task that failed gives `message`."""
     found: dict[str, dict[str, Any]] = {}
     for host in hosts:
-        result = hostvars[host].get(register)
+        result = variables(hostvars, host).get(register)
         if not result or result.get("skipped"):
             continue
         if result.get("failed") or result.get("unreachable"):
@@ -67,6 +89,7 @@ class FilterModule:
         return {
             "vantage_results": vantage_results,
             "vantage_failures": vantage_failures,
+            "lost_hosts": lost_hosts,
             "host_results": host_results,
             "failure_report": failure_report,
             "success_report": success_report,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 from plugins.module_utils.probe import site
 from plugins.module_utils.proof import vantages
@@ -53,6 +55,27 @@ def test_every_failure_is_told_with_the_vantage_that_saw_it_and_who_could_not_lo
         "from home (server): who: page: 502",
     ]
     assert proof.vantage_failures(proof.vantage_results({}, [], {"outcomes": [BAD]})) == ["from the controller: who: page: 502"]
+
+
+def test_who_was_to_look_and_dropped_out_is_told_and_not_passed_over(proof: ModuleType) -> None:
+    fine = {"outcomes": [{**BAD, "ok": True}]}
+    seen = {"phone": {}, "home": {"verify_server": {"skipped": True}}, "laptop": {"verify_lan": fine}, "attic": {}}
+    expected = {"outside": ["phone"], "server": ["home"], "lan": ["laptop"], "controller": ["the controller"]}
+    told = proof.vantage_failures(proof.vantage_results(seen, list(seen), {}, expected, ["phone"]))
+    assert [one.partition(": could not look")[0] for one in told] == ["from phone", "from home", "from the controller"]
+    assert "failed earlier in this run" in told[0]
+    assert not proof.vantage_results(seen, ["phone", "home", "attic"], {}), "in the middle of a run nobody is late"
+    assert proof.vantage_failures(proof.vantage_results({}, ["phone"], fine, {"outside": ["phone"]})), "nor does one without any variable vanish"
+    assert proof.lost_hosts(["attic"])[0].startswith("attic: it failed earlier")
+
+
+def test_the_role_reads_every_host_of_the_run_and_none_of_its_looks_ends_it(proof: ModuleType) -> None:
+    role = Path(__file__).parents[3] / "roles/verify"
+    texts = (role / "tasks/main.yml").read_text() + (role / "vars/main.yml").read_text().replace("difference(ansible_play_hosts)", "")
+    assert "ansible_play_hosts_all" in texts and not re.search(r"ansible_play_hosts\b", texts)
+    looks = [task for task in yaml.safe_load((role / "tasks/main.yml").read_text()) if "homeserver.exposure.exposure_probe" in task]
+    assert len(looks) == 4 and all(task["failed_when"] is False and task["ignore_unreachable"] is True for task in looks)
+    assert [task["become"] for task in looks if task.get("delegate_to")] == [False]
 
 
 def test_what_a_task_saw_on_each_host_is_put_together_and_who_failed_says_why(proof: ModuleType) -> None:
