@@ -38,7 +38,7 @@ def vantage_results(
         if "outcomes" in its:
             found[name] = {"kind": kind, "looked": True, "outcomes": its["outcomes"], "certificates": its.get("certificates", [])}
         else:
-            why = LOST if vantage in lost else its.get("msg") or its.get("module_stderr") or "no answer"
+            why = LOST if vantage in lost else its.get("msg") or its.get("module_stderr") or "no answer (ansible-playbook -vvv shows what was said instead)"
             found[name] = {"kind": kind, "looked": False, "message": why}
     return found
 
@@ -50,7 +50,7 @@ def lost_hosts(hosts: Sequence[str]) -> list[str]:
 
 def variables(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
     """Those of a host; one that never answered may have none."""
-    return hostvars[host] if host in hostvars else {}
+    return hostvars.get(host, {})
 
 
 def vantage_failures(results: Mapping[str, Mapping[str, Any]]) -> list[str]:

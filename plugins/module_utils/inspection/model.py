@@ -177,7 +177,7 @@ def expected_of(given: Mapping[str, Any], default: Sequence[str], trust: Sequenc
         str(given.get("issuer") or ""),
         tuple(given.get("file") or ()),
         str(given.get("key") or ""),
-        tuple(given.get("trust") or trust),
+        tuple(given.get("trust") or trust or (SYSTEM,)),
         tuple(given.get("earlier") or ()),
     )
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..acme.problem import printable
+from ..host import memory
 from . import identity
 from .download import Failed, Page
 from .findings import ERROR, Finding, finding
@@ -187,10 +188,8 @@ class Ari:
         if self.keep is None or not self.write or not self.known:
             return
         alive = {key: entry for key, entry in self.known.items() if number_in(entry, "not_after") > self.now.timestamp() or "not_after" not in entry}
-        new = self.keep.with_name(f".{self.keep.name}.new")
         with contextlib.suppress(OSError):
-            new.write_text(json.dumps(dict(list(alive.items())[-MOST_KEPT:])))
-            new.replace(self.keep)
+            memory.write(self.keep, json.dumps(dict(list(alive.items())[-MOST_KEPT:])))
 
 
 def number_in(entry: Mapping[str, Any], key: str) -> float:

@@ -18,6 +18,7 @@ from . import client, quic, wire
 from .certificate import stores
 from .outcome import LAN, OUTSIDE, SERVER, NotProven, Outcome, View, Wrong, outcome
 
+BODY = "body size"
 MIB = 1 << 20
 USUAL_LIMIT = MIB
 """Of nginx, where nobody said anything else (https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size)."""
@@ -35,7 +36,7 @@ def place_of(site: Mapping[str, Any]) -> str:
 @dataclass
 class Visit:
     """A client that looks at a site at one address, until a time of time.monotonic. `answer` is the page, once it was seen; `shaken` whether TLS was
-    ever agreed on; `tried` whether the page was looked for."""
+    ever agreed on; `tried` whether the page was looked for; `sent` whether a body was sent before, which is not repeated."""
 
     site: Mapping[str, Any]
     address: str
@@ -44,6 +45,7 @@ class Visit:
     answer: wire.Page | None = None
     shaken: bool = False
     tried: bool = False
+    sent: bool = False
     host: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -117,7 +119,7 @@ def at_address(visit: Visit) -> list[Outcome]:
     if site.get("websocket"):
         checks["WebSocket"] = websocket
     if not site.get("passthrough"):
-        checks["body size"] = body_size
+        checks[BODY] = body_size
     checks["client address"] = client_address
     for port in site.get("closed_ports", ()):
         checks[f"port {port} closed"] = partial(closed, port)
@@ -189,7 +191,11 @@ def hsts(visit: Visit) -> str:
 def refused(name: str | None, visit: Visit) -> str:
     if not visit.shaken:
         raise NotProven("TLS was not agreed on, not even for a name that is declared")
-    if wire.presented(visit.address, visit.https_port, name, visit.timeout) is not None:
+    try:
+        shown = wire.presented(visit.address, visit.https_port, name, visit.timeout)
+    except OSError as error:
+        raise NotProven(f"the handshake was neither refused nor done ({error})") from None
+    if shown is not None:
         raise Wrong(f"a client that asks for {name or 'no name'} is shown a certificate")
     return "handshake refused"
 
@@ -208,6 +214,8 @@ def websocket(visit: Visit) -> str:
 def body_size(visit: Visit) -> str:
     """What was promised can be sent; where that is little, more is refused. Nothing is kept: the path does not exist."""
     visit.seen()
+    if visit.sent:
+        raise NotProven("it was sent before")
     promised = int(visit.site.get("max_body") or 0)
     little = 0 < promised <= USUAL_LIMIT
     size = promised + 1 if little else min(promised, MOST_SENT) if promised else USUAL_LIMIT + 1024
