@@ -16,7 +16,7 @@ from typing import Any
 
 from . import client, quic, wire
 from .certificate import stores
-from .outcome import LAN, OUTSIDE, SERVER, NotProven, Outcome, View, Wrong, outcome
+from .outcome import CONTROLLER, LAN, OUTSIDE, SERVER, NotProven, Outcome, View, Wrong, outcome
 
 BODY = "body size"
 MIB = 1 << 20
@@ -59,7 +59,7 @@ class Visit:
     def http_port(self) -> int:
         """At home the name may lead to the proxy itself, past the router that moves the port."""
         port = int(self.site.get("http_port", self.view.http_port))
-        past = self.view.vantage == LAN and ipaddress.ip_address(self.address.partition("%")[0]).is_private
+        past = self.view.vantage in (LAN, CONTROLLER) and ipaddress.ip_address(self.address.partition("%")[0]).is_private
         return 80 if port and past else port
 
     @property
@@ -169,7 +169,11 @@ def http3(visit: Visit) -> str:
     offer = visit.seen().headers.get("alt-svc", "")
     if not quic.offered(offer, visit.https_port):
         raise Wrong(f"HTTP/3 is not offered (Alt-Svc: {offer or 'none'})", "See whether another server stands before the proxy.")
-    if not quic.speaks_quic(visit.address, visit.https_port, min(visit.timeout, QUIC_PATIENCE)):
+    speaks = quic.speaks_quic(visit.address, visit.https_port, min(visit.timeout, QUIC_PATIENCE))
+    if speaks is None and visit.view.vantage in (LAN, CONTROLLER):
+        advice = "A host outside tells. Many networks, and firewalls of one's own, keep UDP to themselves."
+        raise NotProven(f"HTTP/3 is offered, and UDP port {visit.https_port} is silent: whether that is this network's doing is not seen from here", advice)
+    if not speaks:
         advice = f"Let the router send {visit.https_port}/udp to the proxy as it does {visit.https_port}/tcp, or say exposure_http3: false."
         raise Wrong(f"HTTP/3 is offered, but nothing answers at UDP port {visit.https_port}: browsers try it in vain", advice)
     return "offered, and QUIC answers"
@@ -249,7 +253,7 @@ def client_address(visit: Visit) -> str:
     answer = wire.fetch(channel, place_of(site), site["echo"]["path"], visit.timeout, client.claims(claimed))
     if answer.status != 200:
         raise NotProven(f"{site['echo']['path']} answers {answer.status}")
-    return client.judge(answer.body, site["echo"], claimed, own, site.get("peers", ()), view.vantage or OUTSIDE)
+    return client.judge(answer.body, site["echo"], claimed, own, site.get("peers", ()), view.vantage or OUTSIDE, visit.address)
 
 
 def closed(port: int, visit: Visit) -> str:

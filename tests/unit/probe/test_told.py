@@ -92,3 +92,14 @@ def test_what_a_task_saw_on_each_host_is_put_together_and_who_failed_says_why(pr
 def test_a_site_is_told_with_the_port_by_which_it_is_reached(proof: ModuleType) -> None:
     told = proof.success_report([{"host": "a.example.org", "https_port": 443}, {"host": "b.example.org", "https_port": 8443, "passthrough": True}])
     assert told.startswith("Served as declared:\n  https://a.example.org/\n  https://b.example.org:8443/  (its TLS")
+
+
+def test_the_page_is_put_where_the_run_was_started_and_never_into_an_inventory(proof: ModuleType, tmp_path: Path) -> None:
+    inventory, home = tmp_path / "inventory", tmp_path / "home"
+    (inventory / "group_vars").mkdir(parents=True)
+    home.mkdir()
+    page, sources = str(home / "exposure-report.html"), [str(inventory), "host,"]
+    assert proof.report_place([str(tmp_path), str(home)], sources) == str(tmp_path / "exposure-report.html")
+    for folder in ("", str(inventory), str(inventory / "group_vars"), "/no/such/folder"):
+        assert proof.report_place([folder, str(home)], sources) == page
+    assert proof.report_place(["", ""], []) == ""
