@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import pytest
 import yaml
@@ -103,3 +105,27 @@ def test_the_page_is_put_where_the_run_was_started_and_never_into_an_inventory(p
     for folder in ("", str(inventory), str(inventory / "group_vars"), "/no/such/folder"):
         assert proof.report_place([folder, str(home)], sources) == page
     assert proof.report_place(["", ""], []) == ""
+
+
+def test_a_host_with_an_older_python_is_told_so_in_a_plain_sentence(proof: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, f"{UTILS}.probe.every", None)
+    spec = importlib.util.spec_from_file_location("probe_module", Path(__file__).parents[3] / "plugins/modules/exposure_probe.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    with pytest.raises(ImportError):
+        spec.loader.exec_module(module)
+    monkeypatch.setattr(platform, "python_version_tuple", lambda: ("3", "9", "18"))
+    spec.loader.exec_module(module)
+
+    class Failed(Exception):
+        pass
+
+    class Called:
+        params: ClassVar[dict[str, object]] = {}
+
+        def fail_json(self, msg: str) -> None:
+            raise Failed(msg)
+
+    monkeypatch.setattr(module, "AnsibleModule", lambda *_, **__: Called())
+    with pytest.raises(Failed, match=r"takes Python 3\.11 or newer"):
+        module.main()
