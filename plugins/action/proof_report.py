@@ -50,8 +50,8 @@ class ActionModule(ActionBase):
         if page and not self._task.check_mode:
             try:
                 write(proof, Path(page))
-            except OSError as error:
-                Display().warning(f"The page could not be written on this computer: {error}")
+            except OSError as error:  # what was seen is told all the same
+                Display().warning(f"The page could not be written on this computer ({error}). exposure_verify: {{report: /a/path.html}} says where else.")
                 page = ""
         told = text(proof, page)
         if not quiet:

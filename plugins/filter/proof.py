@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.homeserver.exposure.plugins.module_utils.probe.site import place_of
@@ -14,6 +15,7 @@ REGISTERS = {"verify_outside": "outside", "verify_lan": "lan", "verify_server": 
 """Results of role verify on a host, and from where they were seen."""
 CONTROLLER = "the controller"
 LOST = "it failed earlier in this run, or was not reached: see above"
+PAGE = "exposure-report.html"
 PASSED = "  (its TLS ends at the app, which sees the address of the proxy in place of each client's)"
 
 
@@ -38,19 +40,19 @@ def vantage_results(
         if "outcomes" in its:
             found[name] = {"kind": kind, "looked": True, "outcomes": its["outcomes"], "certificates": its.get("certificates", [])}
         else:
-            why = LOST if vantage in lost else its.get("msg") or its.get("module_stderr") or "no answer"
+            why = LOST if vantage in lost else its.get("msg") or its.get("module_stderr") or "no answer (ansible-playbook -vvv shows what was said instead)"
             found[name] = {"kind": kind, "looked": False, "message": why}
     return found
 
 
 def lost_hosts(hosts: Sequence[str]) -> list[str]:
-    """Hosts that failed in this run before the proof stand in the report too: what was to be done there is not done."""
+    """Hosts that failed in this run before the proof are no secret: what was to be done there is not done."""
     return [f"{host}: {LOST}" for host in hosts]
 
 
 def variables(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
     """Those of a host; one that never answered may have none."""
-    return hostvars.get(host) or {}
+    return hostvars.get(host, {})
 
 
 def vantage_failures(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -75,6 +77,16 @@ def host_results(hostvars: Mapping[str, Any], hosts: Sequence[str], register: st
     return found
 
 
+def report_place(folders: Sequence[str], inventories: Sequence[str]) -> str:
+    """The page in the first of these folders that is one and in no inventory's folder: Ansible would read it as an inventory. '' where none is fit."""
+    taken = [Path(source).resolve() for source in inventories or () if source and "," not in source and Path(source).is_dir()]
+    for folder in folders:
+        place = Path(folder or "-").resolve()
+        if folder and place.is_dir() and not any(place.is_relative_to(one) for one in taken):
+            return str(place / PAGE)
+    return ""
+
+
 def failure_report(failures: Sequence[str]) -> str:
     return f"{len(failures)} check(s) failed:\n" + "\n".join(f"  - {failure}" for failure in failures)
 
@@ -90,6 +102,7 @@ class FilterModule:
             "vantage_results": vantage_results,
             "vantage_failures": vantage_failures,
             "lost_hosts": lost_hosts,
+            "report_place": report_place,
             "host_results": host_results,
             "failure_report": failure_report,
             "success_report": success_report,

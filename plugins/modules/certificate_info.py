@@ -16,6 +16,7 @@ description:
   - Thresholds follow the certificate's own life, so that lives of 90 and of 6 days need the same settings.
   - It asks nobody but the endpoints and the resolver of the host, unless O(ask) says so.
 requirements:
+  - Python 3.11 or newer
   - cryptography 38 or later (python3-cryptography)
   - dnspython for CAA (python3-dnspython)
 attributes:
@@ -217,6 +218,7 @@ failures:
 """
 
 import platform
+import sys
 from datetime import datetime
 
 from ansible.module_utils.basic import AnsibleModule
@@ -226,14 +228,15 @@ try:
     from ansible_collections.homeserver.exposure.plugins.module_utils.inspection.findings import KINDS, worst
 
     MISSING = ""
-except (ImportError, SyntaxError) as error:
+except (ImportError, SyntaxError, TypeError) as error:
     MISSING = str(error)
 
 try:
     from ansible_collections.homeserver.exposure.plugins.module_utils.acme.lookup import Lookup
-except ImportError:
+except (ImportError, SyntaxError, TypeError):
     Lookup = None
 
+OLDEST = (3, 11)
 EXPECTED = {
     "names": {"type": "list", "elements": "str"},
     "issuer": {"type": "str"},
@@ -277,7 +280,7 @@ ARGUMENTS = {
 def settings_of(its: dict) -> model.Settings:
     """Raises ValueError."""
     return model.Settings(
-        model.moment_of(its["now"]) if its["now"] else datetime.now().astimezone(),
+        model.moment_of(its["now"]) if its["now"] else datetime.now(model.UTC),
         its["timeout"],
         its["deadline"],
         tuple(its["checks"]),
@@ -294,8 +297,8 @@ def settings_of(its: dict) -> model.Settings:
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     its = module.params
-    if "cryptography" not in MISSING and MISSING:
-        module.fail_json(msg=f"To inspect certificates, Python 3.11 or newer is needed; this host has {platform.python_version()} ({MISSING}).")
+    if sys.version_info[:2] < OLDEST:
+        module.fail_json(msg=f"To inspect certificates takes Python 3.11 or newer; on this host it is {platform.python_version()}.")
     if MISSING:
         module.fail_json(msg=f"This host lacks the Python library cryptography: apt-get install python3-cryptography. ({MISSING})")
     try:

@@ -16,6 +16,8 @@ description:
   - All sites side by side, within a bounded time. A failure is in RV(failures), and does not fail the task.
   - For the certificates it wants C(python3-cryptography) on that host, for the DNS C(python3-dnspython); without them these checks are not proven.
   - Nobody is asked but the sites, the resolver of the host, and the name servers of the names.
+requirements:
+  - Python 3.11 or newer
 attributes:
   check_mode: {support: full, description: It only reads.}
   diff_mode: {support: none, description: It changes nothing.}
@@ -114,8 +116,10 @@ from ansible.module_utils.basic import AnsibleModule
 try:
     from ansible_collections.homeserver.exposure.plugins.module_utils.probe.every import probe_all
     from ansible_collections.homeserver.exposure.plugins.module_utils.probe.outcome import View
-except (ImportError, SyntaxError):  # of a Python from before 3.11
-    View = None
+except (ImportError, SyntaxError, TypeError):  # an older Python; with a newer one it is a fault of ours, that is to be seen
+    if int(platform.python_version_tuple()[1]) >= 11:
+        raise
+    probe_all = None
 
 ARGUMENTS = {
     "sites": {"type": "list", "elements": "dict", "required": True},
@@ -134,8 +138,8 @@ ARGUMENTS = {
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     its = module.params
-    if View is None:
-        module.fail_json(msg=f"To look from here, Python 3.11 or newer is needed; this host has {platform.python_version()}.")
+    if probe_all is None:
+        module.fail_json(msg=f"To look from this host takes Python 3.11 or newer; here it is {platform.python_version()}. Debian 12 and 13 have it.")
     with ExitStack() as stack:
         root = ""
         if its["local_root"]:

@@ -13,7 +13,7 @@ description:
   - Puts together on the controller what M(homeserver.exposure.exposure_probe) saw from each vantage, what M(homeserver.exposure.exposure_audit) found on each
     host, and what M(homeserver.exposure.network_report) says of the network.
   - Prints a line for each name, and writes one HTML page that needs nothing else and runs nothing, with the same as JSON beside it. docs/report.md explains it.
-  - It fails only where the page cannot be written. RV(failures) is for the task after it.
+  - It does not fail, and where the page cannot be written it warns. RV(failures) is for the task after it.
 attributes:
   check_mode: {support: full, description: The page is not written.}
   diff_mode: {support: none, description: It changes nothing on any host.}

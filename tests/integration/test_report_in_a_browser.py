@@ -178,6 +178,9 @@ def test_the_module_prints_the_table_and_writes_the_page(browser: str, tmp_path:
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 of 4 sites is not served as declared:\n" in done.stdout and "  FAIL media.example.org" in done.stdout
+    (tmp_path / "given.json").write_text(json.dumps({**told, "page": "/proc/nowhere/report.html", "now": houses.NOW.isoformat()}))
+    unwritten = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert unwritten.returncode == 0 and "could not be written" in unwritten.stdout + unwritten.stderr, "what was seen is told all the same"
     written = tmp_path / "out" / "report.html"
     assert stat.S_IMODE(written.stat().st_mode) == 0o600 and json.loads(written.with_suffix(".json").read_text())["state"] == "failed"
     (found,) = measured(browser, tmp_path, written.read_text(), PHONE)

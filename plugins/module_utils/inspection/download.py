@@ -64,7 +64,7 @@ def asked(host: str, port: int, target: str, secure: bool, seconds: float, roots
     try:
         channel.settimeout(max(0.01, end - time.monotonic()))
         if secure:
-            channel = trusting(roots).wrap_socket(channel, server_hostname=host)
+            channel = trusting(*([roots] if roots else [])).wrap_socket(channel, server_hostname=host)
         connection = http.client.HTTPConnection(host, port)
         connection.sock = Timed(channel, max(0.01, end - time.monotonic()))
         connection.request("GET", target, headers={"User-Agent": AGENT, "Connection": "close"})

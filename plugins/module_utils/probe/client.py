@@ -9,11 +9,10 @@ import random
 import re
 from collections.abc import Iterable, Mapping
 
-from ..address import reserved
+from ..address.reserved import HOST, LINK, PRIVATE, SHARED, kind
 from .outcome import CONTROLLER, LAN, OUTSIDE, NotProven, Wrong
 
 PROXIES = "The proxy has to send its visitor's address alone (X-Forwarded-For), and the app has to trust this proxy alone."
-OF_A_HOME = (reserved.HOST, reserved.LINK, reserved.PRIVATE, reserved.SHARED)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -45,9 +44,14 @@ def told(page: str, header: str) -> list[str]:
     return [value.strip() for found in line.findall(page) for value in found.strip('"').split(",")]
 
 
-def judge(page: str, echo: Mapping[str, str], claimed: str, own: Iterable[str], peers: Iterable[str], vantage: str, at: str = "") -> str:
+def of_a_home(address: Address) -> bool:
+    """Whether it is good inside one network alone, so that no visitor from elsewhere can have it."""
+    return kind(str(address)) in (PRIVATE, SHARED, LINK, HOST)
+
+
+def judge(page: str, echo: Mapping[str, str], claimed: str, own: Iterable[str], peers: Iterable[str], vantage: str, place: str = "") -> str:
     """What is to be said of the address on such a page. `claimed`: the forged one; `own`: those of this client, that of its connection first;
-    `peers`: those of proxies; `at`: the address by which the site was reached. Raises Wrong or NotProven."""
+    `peers`: those of proxies; `place`: the site's own address, that was connected to. Raises Wrong or NotProven."""
     if claimed in page:
         raise Wrong(f"the app is told an address that its visitor made up ({claimed})", PROXIES)
     values = told(page, echo["header"])
@@ -61,12 +65,13 @@ def judge(page: str, echo: Mapping[str, str], claimed: str, own: Iterable[str], 
         return f"the app sees {seen}, which is this client; made-up headers are ignored"
     if seen.is_loopback or seen in [plain(peer) for peer in peers]:
         raise Wrong(f"the app sees {seen}, the address of its proxy, in place of each visitor's", PROXIES)
+    there = plain(place)
+    if vantage == OUTSIDE and of_a_home(seen) and there and not of_a_home(there):
+        advice = f"It is that of a router, of Docker's network or of another proxy, in place of each visitor's: see docs/proof.md. {PROXIES}"
+        raise Wrong(f"the app sees {seen}, an address inside a network, although this client came from outside", advice)
     if mine and mine[0].version == seen.version and not mine[0].is_private:
         raise Wrong(f"the app sees {seen} in place of this client's {mine[0]}", "Something between replaces the address of visitors: see docs/proof.md.")
-    if reserved.kind(str(seen)) in OF_A_HOME and vantage == OUTSIDE and at and reserved.kind(at) not in OF_A_HOME:
-        advice = "A router, a container's network or another proxy stands in place of visitors: see docs/proof.md."
-        raise Wrong(f"the app sees {seen}, an address of a home, of a visitor from outside", advice)
-    if vantage in (LAN, CONTROLLER) and reserved.kind(str(seen)) in OF_A_HOME:
+    if vantage in (LAN, CONTROLLER) and of_a_home(seen):
         advice = "Your router replaces it (NAT loopback). playbooks/lan.yml leads names straight to the proxy at home."
         raise NotProven(f"the app sees {seen}, neither this client's address nor its proxy's", advice)
     return f"the app sees {seen}: neither made up nor its proxy's; this client stands behind NAT"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..address import reserved
+from ..address.reserved import HOST, LINK, PRIVATE, SHARED, kind
 from ..inspection.side_by_side import side_by_side
 from .outcome import OUTSIDE, NotProven, View, Wrong
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 CHECK = "DNS"
 MOST_ALIASES = 8
-AT_ONCE = 16
 DNS64 = ipaddress.ip_network("64:ff9b::/96")
+AT_ONCE = 16
 HOME = ("local", "localhost", "home.arpa", "internal", "lan", "home", "intranet", "fritz.box")
 """Domains that the DNS of the world does not have (RFC 6762, RFC 8375, ICANN's .internal), or that routers at home use."""
 LACKING = NotProven("the Python library dnspython is missing here", "apt-get install python3-dnspython")
@@ -71,21 +71,21 @@ class Authorities:
         import dns.rdatatype
 
         told = Told("")
-        for kind in (dns.rdatatype.A, dns.rdatatype.AAAA):
-            question = dns.message.make_query(dns.name.from_text(name), kind)
+        for family in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            question = dns.message.make_query(dns.name.from_text(name), family)
             question.flags &= ~dns.flags.RD
             try:
                 reply, _ = dns.query.udp_with_fallback(question, server, timeout=self.lookup.timeout / 2, port=self.lookup.port)
             except (dns.exception.DNSException, OSError):
                 return Told("")
-            if reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or not reply.flags & dns.flags.AA:
-                return Told("")  # it fails, or somebody in between answers in its place
+            if not reply.flags & dns.flags.AA or reply.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+                return Told("")  # it is not the server's own word (RFC 1035, 4.1.1): a resolver in between, or a server that does not know the zone
             told.state = dns.rcode.to_text(reply.rcode())
             asked, end = question.question[0].name, question.question[0].name
             aliases = {rrset.name: rrset[0].target for rrset in reply.answer if rrset.rdtype == dns.rdatatype.CNAME}
             for _ in range(MOST_ALIASES):
                 end = aliases.get(end, end)
-            found = {record.to_text() for rrset in reply.answer if rrset.name == end and rrset.rdtype == kind for record in rrset}
+            found = {record.to_text() for rrset in reply.answer if rrset.name == end and rrset.rdtype == family for record in rrset}
             told.addresses |= found
             told.alias = told.alias or (end.to_text(omit_final_dot=True).lower() if end != asked else "")
         return told
@@ -109,44 +109,44 @@ def written(addresses: Iterable[str]) -> str:
     return ", ".join(sorted(addresses)) or "no address"
 
 
-def judge(here: Sequence[str], told: Mapping[str, Told], vantage: str) -> str:
-    """`here`: what this host's clients find; `told`: what each name server says. Raises Wrong or NotProven."""
+def seen_from_here(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address as a resolver gives it; IPv4 that a network without IPv4 has in IPv6 (DNS64, RFC 6052, section 2.1) is that IPv4."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if isinstance(found, ipaddress.IPv6Address) and found in DNS64 else found
+
+
+def at_a_home(address: str) -> bool:
+    """Whether it is good inside a home, or a network laid over the internet (Tailscale's is of the shared ones)."""
+    return kind(address) in (PRIVATE, SHARED, LINK, HOST)
+
+
+def judge(found: Sequence[str], told: Mapping[str, Told], vantage: str) -> str:
+    """`found`: what this host's clients find; `told`: what each name server says. Raises Wrong or NotProven."""
     heard = {server: one.addresses for server, one in told.items() if one.state}
     if not heard:
         raise NotProven("none of its name servers answers here", BLOCKED)
-    here = sorted({fourth(address) for address in here})
-    if vantage != OUTSIDE and (outer := [address for address in here if not of_a_home(address)]) != here:
-        there = frozenset().union(*heard.values())
-        if not there:
-            raise NotProven(
-                f"{written(here)} here at home; for everyone else it has no address", "Where nobody outside is to reach it, nothing has to be done."
-            )
-        if set(outer) <= there:
-            return f"{written(here)} here at home; for everyone else {written(there)}, by its {len(heard)} name servers"
-    if len(set(heard.values())) > 1:
-        said = "; ".join(f"{server} says {written(addresses)}" for server, addresses in sorted(heard.items()))
-        late = any(set(here) == addresses for addresses in heard.values())
-        raise (NotProven if late else Wrong)(
-            f"its name servers do not agree: {said}", "Wait until your DNS provider has handed the change on to all of them, then look again."
-        )
-    (there,) = set(heard.values())
+    here = {str(seen_from_here(address)) for address in found}
+    there = frozenset().union(*heard.values())
     silent = len(told) - len(heard)
     counted = f"{len(heard)} name server{'' if len(heard) == 1 else 's'}" + (f" ({silent} more gave no answer)" if silent else "")
-    if set(here) == there:
+    if not there:
+        advice = "A record that nobody outside has: see whether it is there, at your DNS provider."
+        raise (Wrong if vantage == OUTSIDE else NotProven)(
+            f"here it is {written(here)}, but its {counted} know{'s' if len(heard) == 1 else ''} no address", advice
+        )
+    if len(set(heard.values())) > 1:
+        said = "; ".join(f"{server} says {written(addresses)}" for server, addresses in sorted(heard.items()))
+        one_of_them = any({address for address in here if vantage == OUTSIDE or not at_a_home(address)} <= addresses for addresses in heard.values())
+        advice = "Wait until your DNS provider has handed the change on to all of them, then look again."
+        raise (NotProven if one_of_them else Wrong)(f"its name servers do not agree: {said}", advice)
+    if here == there:
         return f"{written(here)}, here as at its {counted}"
-    if here and set(here) < there:
+    inside = {address for address in here if at_a_home(address)} if vantage != OUTSIDE else set()
+    if inside and here - inside <= there:
+        return f"{written(here)} here at home; for everyone else {written(there)}, by its {counted}"
+    if here < there:
         return f"{written(here)} here; {written(there)} by its {counted}"
     raise Wrong(f"here it is {written(here)}, but its {counted} say{'s' if len(heard) == 1 else ''} {written(there)}", OLD)
-
-
-def of_a_home(address: str) -> bool:
-    return reserved.kind(address) in (reserved.HOST, reserved.LINK, reserved.PRIVATE, reserved.SHARED)
-
-
-def fourth(address: str) -> str:
-    """An address without its zone; one that DNS64 made up (RFC 6052, 64:ff9b::/96) as what it stands for."""
-    place = ipaddress.ip_address(address.partition("%")[0])
-    return str(ipaddress.IPv4Address(int(place) & 0xFFFFFFFF)) if place.version == 6 and place in DNS64 else str(place)
 
 
 def compare(found: Mapping[str, Sequence[str]], view: View, until: float, lookup: Lookup | None = None) -> dict[str, str | Wrong]:

@@ -43,8 +43,10 @@ def versions(packet: bytes, mine: bytes, theirs: bytes) -> list[int]:
     return [int.from_bytes(rest[place : place + 4], "big") for place in range(0, len(rest) - 3, 4)]
 
 
-def speaks_quic(address: str, port: int, timeout: float) -> bool:
-    """Whether a server of QUIC answers there. A packet may get lost, so three are sent. `timeout` is for all of it, in seconds."""
+def speaks_quic(address: str, port: int, timeout: float) -> bool | None:
+    """Whether a server of QUIC answers there: False where the port is refused or something else answers, None for silence. A packet may get lost, so three
+    are sent. `timeout` is for all of it, in seconds."""
+    heard: bool | None = None
     mine, theirs = secrets.token_bytes(8), secrets.token_bytes(8)
     until = time.monotonic() + timeout
     family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM)[0]
@@ -58,8 +60,9 @@ def speaks_quic(address: str, port: int, timeout: float) -> bool:
                     channel.settimeout(left)
                     if {VERSION_1, VERSION_2} & set(versions(channel.recv(2048), mine, theirs)):
                         return True
+                    heard = False
             except ConnectionRefusedError:
                 return False  # the host says that nobody listens there
             except TimeoutError:
                 continue
-    return False
+    return heard

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import re
 import secrets
@@ -19,6 +18,7 @@ from . import client, quic, wire
 from .certificate import stores
 from .outcome import CONTROLLER, LAN, OUTSIDE, SERVER, NotProven, Outcome, View, Wrong, outcome
 
+BODY = "body size"
 MIB = 1 << 20
 USUAL_LIMIT = MIB
 """Of nginx, where nobody said anything else (https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size)."""
@@ -36,7 +36,7 @@ def place_of(site: Mapping[str, Any]) -> str:
 @dataclass
 class Visit:
     """A client that looks at a site at one address, until a time of time.monotonic. `answer` is the page, once it was seen; `shaken` whether TLS was
-    ever agreed on; `tried` whether the page was looked for."""
+    ever agreed on; `tried` whether the page was looked for; `sent` whether a body was sent before, which is not repeated."""
 
     site: Mapping[str, Any]
     address: str
@@ -45,6 +45,7 @@ class Visit:
     answer: wire.Page | None = None
     shaken: bool = False
     tried: bool = False
+    sent: bool = False
     host: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,25 +119,18 @@ def at_address(visit: Visit) -> list[Outcome]:
     if site.get("websocket"):
         checks["WebSocket"] = websocket
     if not site.get("passthrough"):
-        checks["body size"] = body_size
+        checks[BODY] = body_size
     checks["client address"] = client_address
     for port in site.get("closed_ports", ()):
         checks[f"port {port} closed"] = partial(closed, port)
     return [first, second, *(checked(name, check) for name, check in checks.items())]
 
 
-NO_FAMILY = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""What a connection ends with where there is no route for its family."""
 APP_DOWN = "See on its host whether the app runs and what it says (docker ps -a, docker logs); for an upstream of your own, whether it listens where you said."
 
 
 def reachable(visit: Visit) -> str:
-    try:
-        visit.connect(visit.https_port).close()
-    except OSError as error:
-        if error.errno in NO_FAMILY:
-            raise NotProven(f"this machine has no IPv{6 if ':' in visit.address else 4} connection") from None
-        raise
+    visit.connect(visit.https_port).close()
     return f"port {visit.https_port} answers"
 
 
@@ -175,12 +169,13 @@ def http3(visit: Visit) -> str:
     offer = visit.seen().headers.get("alt-svc", "")
     if not quic.offered(offer, visit.https_port):
         raise Wrong(f"HTTP/3 is not offered (Alt-Svc: {offer or 'none'})", "See whether another server stands before the proxy.")
-    if not quic.speaks_quic(visit.address, visit.https_port, min(visit.timeout, QUIC_PATIENCE)):
+    speaks = quic.speaks_quic(visit.address, visit.https_port, min(visit.timeout, QUIC_PATIENCE))
+    if speaks is None and visit.view.vantage in (LAN, CONTROLLER):
+        advice = "A host outside tells. Many networks, and firewalls of one's own, keep UDP to themselves."
+        raise NotProven(f"HTTP/3 is offered, and UDP port {visit.https_port} is silent: whether that is this network's doing is not seen from here", advice)
+    if not speaks:
         advice = f"Let the router send {visit.https_port}/udp to the proxy as it does {visit.https_port}/tcp, or say exposure_http3: false."
-        silent = f"HTTP/3 is offered, but nothing answers at UDP port {visit.https_port}"
-        if visit.view.vantage in (LAN, CONTROLLER):
-            raise NotProven(f"{silent}, which this network may keep to itself", advice)
-        raise Wrong(f"{silent}: browsers try it in vain", advice)
+        raise Wrong(f"HTTP/3 is offered, but nothing answers at UDP port {visit.https_port}: browsers try it in vain", advice)
     return "offered, and QUIC answers"
 
 
@@ -203,7 +198,7 @@ def refused(name: str | None, visit: Visit) -> str:
     try:
         shown = wire.presented(visit.address, visit.https_port, name, visit.timeout)
     except OSError as error:
-        raise NotProven(f"neither a certificate nor a refusal came ({error or type(error).__name__})") from None
+        raise NotProven(f"the handshake was neither refused nor done ({error})") from None
     if shown is not None:
         raise Wrong(f"a client that asks for {name or 'no name'} is shown a certificate")
     return "handshake refused"
@@ -223,6 +218,8 @@ def websocket(visit: Visit) -> str:
 def body_size(visit: Visit) -> str:
     """What was promised can be sent; where that is little, more is refused. Nothing is kept: the path does not exist."""
     visit.seen()
+    if visit.sent:
+        raise NotProven("it was sent before")
     promised = int(visit.site.get("max_body") or 0)
     little = 0 < promised <= USUAL_LIMIT
     size = promised + 1 if little else min(promised, MOST_SENT) if promised else USUAL_LIMIT + 1024

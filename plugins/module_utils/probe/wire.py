@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import http.client
 import io
 import os
@@ -23,11 +24,24 @@ BODY_READ = 262_144
 """Bytes of a page that are looked at."""
 AGENT = "homeserver.exposure"
 PIECE = 65_536
+NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 def addresses(name: str) -> list[str]:
     """What this machine's resolver says of a name, IPv6 and IPv4, without repeats. Raises OSError."""
     return list(dict.fromkeys(str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)))
+
+
+def lacks(address: str) -> str:
+    """The family of an address, where this machine has no way to any address of it: IPv6 in many networks. '' where it has one. Nothing is sent."""
+    family, place = (socket.AF_INET6, (address, 443)) if ":" in address else (socket.AF_INET, (address, 443))
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as channel:
+            channel.connect(socket.getaddrinfo(*place, family, socket.SOCK_DGRAM)[0][4])
+    except OSError as error:
+        if error.errno in NO_WAY:
+            return "IPv6" if family == socket.AF_INET6 else "IPv4"
+    return ""
 
 
 def connect(address: str, port: int, timeout: float) -> socket.socket:
@@ -46,12 +60,12 @@ def is_open(address: str, port: int, timeout: float) -> bool:
 
 @cache
 def trusting(*roots: str) -> ssl.SSLContext:
-    """A client that trusts the system's store and PEM files. Reading the store takes 15 ms, too long to do it for each connection."""
+    """A client that trusts the system's store and PEM files. Reading the store takes 15 ms, too long to do it for each connection. What Python 3.13 is
+    strict about (an authority of one's own often has no key identifiers) browsers take, and so does this."""
     context = ssl.create_default_context()
-    for path in filter(None, roots):
+    context.verify_flags &= ~(ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN)
+    for path in roots:
         context.load_verify_locations(path)
-    # Python 3.13 asks for more than browsers do: an owner's own root often has no key identifier.
-    context.verify_flags &= ~(ssl.VERIFY_X509_STRICT | getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0))
     context.set_alpn_protocols(["http/1.1"])
     return context
 
@@ -77,15 +91,23 @@ def secure(raw: socket.socket, name: str | None, verify: bool = True, roots: Seq
         raise
 
 
+ALERT = re.compile(r"ALERT|UNRECOGNIZED_NAME")
+"""Of OpenSSL's names of errors those that say what the other side sent (https://docs.openssl.org/3.0/man3/SSL_alert_type_string/)."""
+
+
 def presented(address: str, port: int, name: str | None, timeout: float) -> bytes | None:
-    """The certificate that is shown to a client which asks for a name or for none: DER, or None when the handshake is refused. Raises OSError
-    where there is no connection, and TimeoutError where the server says nothing: that is no refusal."""
+    """The certificate that is shown to a client which asks for a name or for none: DER, or None when the handshake is refused, by an alert, an end or
+    a reset. Raises OSError for what proves neither: no connection, no answer in time, or an answer that is no TLS."""
     raw = connect(address, port, timeout)
     try:
         with secure(raw, name, verify=False) as tls:
             return tls.getpeercert(binary_form=True)
-    except (ssl.SSLError, ConnectionError):
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError):
         return None
+    except ssl.SSLError as error:
+        if ALERT.search(error.reason or ""):
+            return None
+        raise
 
 
 def speaks_http2(address: str, port: int, name: str, timeout: float) -> bool:

@@ -17,6 +17,8 @@ from .words import entries, mapping, plural, sentences
 
 VERSION = 1
 OK, FAILED, UNPROVEN = "ok", "failed", "unproven"
+LOOKED = {False: "looked at it", True: "seen a page of it"}
+"""A name that leads somewhere is no page yet."""
 ATTENTION = "attention"
 """Every site is served as declared, and something else is an error all the same."""
 
@@ -85,7 +87,11 @@ def gather(given: Given, now: datetime, by: str = "homeserver.exposure") -> Proo
     found = dict(vantages(given.results))
     sites = [site_of(probe, given, now) for probe in given.probes]
     sites.sort(key=lambda one: (FAILED, UNPROVEN, OK).index(one.state))
-    gaps = [f"{site.host}: nobody has looked at it" for site in sites if not site.checks] if any(one.looked for one in found.values()) else []
+    gaps = (
+        [f"{site.host}: nobody has {LOOKED[bool(site.checks)]}" for site in sites if site.state == UNPROVEN]
+        if any(one.looked for one in found.values())
+        else []
+    )
     failures = [*failing(given.results), *gaps, *(str(one) for one in given.troubles)]
     wrong = [*said.of_checks(given.results), *said.of_vantages(one for one in found.values() if not one.looked), *said.of_troubles([*given.troubles, *gaps])]
     network = mapping(given.network.get("picture")) or dict(given.network)

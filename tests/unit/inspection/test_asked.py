@@ -122,6 +122,18 @@ def test_a_server_of_lists_that_means_ill_is_left_in_time(behaviour: Any, said: 
     server.close()
 
 
+def test_an_authority_is_asked_over_https_by_who_gives_no_roots_too(tmp_path: Path) -> None:
+    server = Server(answers(page("200 OK", "{}")), server_context(tmp_path, [make(("localhost",), by=ROOT)]))
+    with pytest.raises(Failed, match="is not trusted"):
+        get(f"https://localhost:{server.port}/", 2)
+    assert get(f"https://localhost:{server.port}/", 2, trust(tmp_path, ROOT)).status == 200
+    server.close()
+
+
+def test_without_any_store_the_system_s_is_asked() -> None:
+    assert endpoint_of({"endpoint": HOST}, []).expected.trust == ("system",)
+
+
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "ftp://a/", "http://", "http://[::1", "http://a:99999/", "http://a\r\nX: y/", "http://ü/", "http://127.0.0.1:1/\x00"]
 )

@@ -151,6 +151,17 @@ def test_what_an_authority_said_before_holds_while_it_fails(tmp_path: Path) -> N
     assert len(authority.asked) == 4
 
 
+def test_what_is_kept_is_for_root_alone_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    keep, aim = tmp_path / "ari.json", tmp_path / "aim"
+    aim.write_text("mine")
+    (tmp_path / ".ari.json.new").symlink_to(aim)
+    ari = Ari(Authority().get, NOW, keep)
+    ari.window(cert_of_nobody_known(), DIRECTORY)
+    ari.save()
+    assert keep.stat().st_mode & 0o777 == 0o600 and json.loads(keep.read_text())
+    assert aim.read_text() == "mine", "no link of another leads the writer elsewhere"
+
+
 def test_in_check_mode_nothing_is_kept(tmp_path: Path) -> None:
     ari = Ari(Authority().get, NOW, tmp_path / "ari.json", write=False)
     ari.window(cert_of_nobody_known(), DIRECTORY)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from plugins.module_utils.probe import quic
-from plugins.module_utils.probe.outcome import Outcome
+from plugins.module_utils.probe.outcome import Outcome, View
+from plugins.module_utils.probe.site import Visit
 
-from .server import REDIRECT, Behaviour, Server, answers, authority, failing, page, request, seen
+from .server import REDIRECT, Behaviour, Server, answers, authority, failing, page, proof, request, seen
 from .test_quic import answering, negotiation
 
 See = Callable[..., dict[str, Outcome]]
@@ -74,6 +75,24 @@ def test_http3_is_proven_by_its_offer_and_by_an_answer_over_udp(monkeypatch: pyt
         assert seen(server, http, roots, http3=True)["HTTP/3"].ok is True
     server.close()
     http.close()
+
+
+@pytest.mark.parametrize(("vantage", "ok"), [("outside", False), ("controller", None), ("lan", None)])
+def test_silence_over_udp_is_a_failure_from_outside_alone(vantage: str, ok: bool | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    server = Server(lambda connection: answers(page("200 OK", "Home", f'Alt-Svc: h3=":{server.port}"'))(connection), authority().context(tmp_path))
+    for said, wanted in ((None, ok), (False, False)):
+        monkeypatch.setattr(quic, "speaks_quic", lambda *_, said=said: said)
+        told = proof(server, server, authority().roots(tmp_path), 2, {"http3": True, "http_port": 0}, vantage=vantage).outcomes
+        assert [one.ok for one in told if one.check == "HTTP/3"] == [wanted]
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("vantage", "address", "port"),
+    [("lan", "192.168.1.5", 80), ("controller", "192.168.1.5", 80), ("controller", "8.8.8.8", 8080), ("outside", "192.168.1.5", 8080)],
+)
+def test_at_home_http_may_lead_past_the_router_that_moves_the_port(vantage: str, address: str, port: int) -> None:
+    assert Visit({"host": "home.example.org", "http_port": 8080}, address, View(vantage=vantage), 9e9).http_port == port
 
 
 def takes(limit: int, reads: bool = True, answer: str = "404 Not Found") -> Behaviour:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import struct
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from plugins.module_utils.probe import wire
+from plugins.module_utils.probe import every, wire
 from plugins.module_utils.probe.every import probe_all
 from plugins.module_utils.probe.outcome import View
 
@@ -114,6 +113,42 @@ def test_a_name_of_the_home_network_that_nobody_outside_knows_is_no_failure_ther
     assert [outcome.ok for outcome in probe_all([site], View(vantage="lan")).outcomes] == [False]
 
 
+def test_a_host_without_ipv6_does_not_fail_a_name_that_has_it(make: Make, roots: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    https = make(answers(page()), context=authority().context(tmp_path))
+    view, site = View("", 2.0, roots, https.port, 0, vantage="server"), {"host": HOST, "path": "/"}
+    monkeypatch.setattr(wire, "lacks", lambda address: "IPv6" if ":" in address else "")
+    monkeypatch.setattr(wire, "addresses", lambda name: ["2001:db8::1", "127.0.0.1"])
+    seen = probe_all([site], view)
+    (missing,) = [one for one in seen.outcomes if one.address == "2001:db8::1"]
+    assert missing.ok is None and "no way to any IPv6 address" in missing.detail and not seen.failures
+    monkeypatch.setattr(wire, "addresses", lambda name: ["2001:db8::1"])
+    assert probe_all([site], view).failures, "where nothing else is left, the site is not reached from here"
+
+
+def test_what_fails_is_looked_at_ever_more_seldom_and_no_body_is_sent_again(make: Make, roots: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[bytes] = []
+
+    def behaviour(connection: socket.socket) -> None:
+        heard.append(request(connection))
+        connection.sendall(page("404 Not Found" if heard[-1].startswith(b"POST") else "200 OK"))
+
+    pauses: list[float] = []
+    sleep = time.sleep
+    monkeypatch.setattr(every.time, "sleep", lambda seconds: (pauses.append(seconds), sleep(seconds)) if seconds >= 0.5 else sleep(seconds))
+    https = make(behaviour, context=authority().context(tmp_path))
+    view, site = View("127.0.0.1", 2.0, roots, https.port, https.port), {"host": HOST, "path": "/", "max_body": 2 << 20}
+    seen = probe_all([site], view, wait=3.5)
+    assert [failure.split(":")[1].strip().split(" ")[0] for failure in seen.failures] == ["redirect"]
+    assert pauses[0] == 1 and 1.5 < pauses[1] <= 2
+    assert sum(one.startswith(b"POST") for one in heard) == 1
+    assert [one.ok for one in seen.outcomes if one.check == "body size"] == [True]
+    pauses.clear()
+    assert [one.split(":")[1] for one in probe_all([{**site, "hsts": 5}], View("127.0.0.1", 2.0, roots, https.port, 0), wait=9).failures] == [
+        " HSTS [127.0.0.1]"
+    ]
+    assert not pauses, "no waiting heals that"
+
+
 # Certificates
 
 
@@ -179,14 +214,3 @@ def test_words_of_a_stranger_are_made_fit_to_be_shown(make: Make, roots: str, tm
     outcomes = seen(make(answers(page()), context=authority().context(tmp_path)), make(answers(hostile)), roots)
     assert failing(outcomes) == ["redirect"]
     assert outcomes["redirect"].detail.isprintable() and len(outcomes["redirect"].detail) <= 300
-
-
-def test_a_family_that_this_machine_does_not_have_is_no_failure_unless_nothing_else_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    def connect(address: str, port: int, timeout: float) -> None:
-        raise OSError(errno.ENETUNREACH if ":" in address else errno.ECONNREFUSED, "no")
-
-    monkeypatch.setattr(wire, "connect", connect)
-    for addresses, wanted in ((["2a01::7", "5.9.0.10"], [None, False]), (["2a01::7"], [False])):
-        monkeypatch.setattr(wire, "addresses", lambda name, found=addresses: found)
-        seen = probe_all([{"host": "home.example.org", "path": "/"}], View(timeout=0.2))
-        assert [one.ok for one in seen.outcomes if one.check == "reachable"] == wanted

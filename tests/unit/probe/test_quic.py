@@ -88,12 +88,18 @@ def test_whatever_else_answers_does_not_and_is_given_up_in_time(answer: Answer) 
     assert time.monotonic() - started < 1.5
 
 
+def test_silence_is_told_from_another_s_answer() -> None:
+    for answer, said in ((lambda packet: None, None), (lambda packet: packet, False)):
+        with answering(answer) as port:
+            assert quic.speaks_quic("127.0.0.1", port, 0.4) is said
+
+
 def test_a_port_at_which_nobody_listens_is_known_at_once() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
         channel.bind(("127.0.0.1", 0))
         port = channel.getsockname()[1]
     started = time.monotonic()
-    assert not quic.speaks_quic("127.0.0.1", port, 5)
+    assert quic.speaks_quic("127.0.0.1", port, 5) is False, "which is not silence"
     assert time.monotonic() - started < 4
 
 

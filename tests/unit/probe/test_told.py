@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import pytest
 import yaml
@@ -92,3 +94,38 @@ def test_what_a_task_saw_on_each_host_is_put_together_and_who_failed_says_why(pr
 def test_a_site_is_told_with_the_port_by_which_it_is_reached(proof: ModuleType) -> None:
     told = proof.success_report([{"host": "a.example.org", "https_port": 443}, {"host": "b.example.org", "https_port": 8443, "passthrough": True}])
     assert told.startswith("Served as declared:\n  https://a.example.org/\n  https://b.example.org:8443/  (its TLS")
+
+
+def test_the_page_is_put_where_the_run_was_started_and_never_into_an_inventory(proof: ModuleType, tmp_path: Path) -> None:
+    inventory, home = tmp_path / "inventory", tmp_path / "home"
+    (inventory / "group_vars").mkdir(parents=True)
+    home.mkdir()
+    page, sources = str(home / "exposure-report.html"), [str(inventory), "host,"]
+    assert proof.report_place([str(tmp_path), str(home)], sources) == str(tmp_path / "exposure-report.html")
+    for folder in ("", str(inventory), str(inventory / "group_vars"), "/no/such/folder"):
+        assert proof.report_place([folder, str(home)], sources) == page
+    assert proof.report_place(["", ""], []) == ""
+
+
+def test_a_host_with_an_older_python_is_told_so_in_a_plain_sentence(proof: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, f"{UTILS}.probe.every", None)
+    spec = importlib.util.spec_from_file_location("probe_module", Path(__file__).parents[3] / "plugins/modules/exposure_probe.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    with pytest.raises(ImportError):
+        spec.loader.exec_module(module)
+    monkeypatch.setattr(platform, "python_version_tuple", lambda: ("3", "9", "18"))
+    spec.loader.exec_module(module)
+
+    class Failed(Exception):
+        pass
+
+    class Called:
+        params: ClassVar[dict[str, object]] = {}
+
+        def fail_json(self, msg: str) -> None:
+            raise Failed(msg)
+
+    monkeypatch.setattr(module, "AnsibleModule", lambda *_, **__: Called())
+    with pytest.raises(Failed, match=r"takes Python 3\.11 or newer"):
+        module.main()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import socket
 import ssl
+import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,6 +112,58 @@ def test_the_certificate_is_shown_for_its_name_and_refused_for_another(secure_se
     assert wire.presented("127.0.0.1", secure_server.port, None, 2) is None
 
 
+def test_only_what_the_server_itself_refuses_is_a_refusal() -> None:
+    def resets(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.recv(10)
+        connection.close()
+
+    def silent(connection: socket.socket) -> None:
+        connection.recv(5000)
+        time.sleep(1)
+
+    ends = Server(lambda connection: connection.recv(5000) and None)
+    for behaviour, refuses in ((resets, True), (silent, False), (answers(b"HTTP/1.1 400 Bad Request\r\n\r\n"), False)):
+        server = Server(behaviour)
+        if refuses:
+            assert wire.presented("127.0.0.1", server.port, None, 0.4) is None
+        else:
+            with pytest.raises(OSError, match=r"."):
+                wire.presented("127.0.0.1", server.port, None, 0.4)
+        server.close()
+    assert wire.presented("127.0.0.1", ends.port, None, 1) is None
+    ends.close()
+    with pytest.raises(ConnectionRefusedError):
+        wire.presented("127.0.0.1", ends.port, None, 1)
+
+
+def test_an_authority_of_one_s_own_need_not_be_as_strict_as_python_3_13(roots: str) -> None:
+    strict = ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    real = ssl.create_default_context
+    made = []
+
+    def as_in_3_13() -> ssl.SSLContext:
+        context = real()
+        context.verify_flags |= strict
+        made.append(context)
+        return context
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", as_in_3_13)
+        assert not wire.trusting(roots).verify_flags & strict and made
+
+
+def test_a_family_that_this_machine_has_no_way_to_is_known_without_a_packet(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wire.lacks("127.0.0.1") == ""
+
+    class Nowhere(socket.socket):
+        def connect(self, place: Any) -> None:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", Nowhere)
+    assert (wire.lacks("2001:db8::1"), wire.lacks("192.0.2.1")) == ("IPv6", "IPv4")
+
+
 def test_an_untrusted_certificate_is_shown_all_the_same(tmp_path: Path) -> None:
     server = Server(answers(page()), authority().context(tmp_path, days=-1, strict=False))
     assert wire.presented("127.0.0.1", server.port, None, 2)
@@ -126,16 +182,3 @@ def test_a_port_is_open_while_something_listens() -> None:
     assert wire.is_open("127.0.0.1", server.port, 1)
     server.close()
     assert not wire.is_open("127.0.0.1", server.port, 1)
-
-
-def test_a_server_that_says_nothing_has_not_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TimeoutError):
-        wire.presented("127.0.0.1", silent.getsockname()[1], None, 0.3)
-
-
-def test_no_root_of_one_s_own_is_no_trouble() -> None:
-    assert wire.trusting("").verify_mode == ssl.CERT_REQUIRED
-
-
-def test_an_owner_s_root_is_judged_as_browsers_judge_it() -> None:
-    assert not wire.trusting().verify_flags & ssl.VERIFY_X509_STRICT

@@ -64,6 +64,14 @@ def test_a_name_that_nobody_looked_at_is_not_passed_over_in_silence() -> None:
     assert found.failures == ("home.example.org: nobody has looked at it",) and found.sites[0].state == UNPROVEN
 
 
+def test_a_name_that_only_leads_somewhere_is_not_served_yet() -> None:
+    given = well()
+    for result in given.results.values():
+        result["outcomes"] = [one for one in result["outcomes"] if one["host"] != SITES["home"] or one["check"] in ("DNS", "name")]
+    found = proof(given)
+    assert found.failures == ("home.example.org: nobody has seen a page of it",) and found.sites[0].state == UNPROVEN
+
+
 def test_without_any_vantage_nothing_is_claimed() -> None:
     found = proof(replace(well(), results={}))
     assert (found.state, found.headline) == (UNPROVEN, "Nobody has looked at the 4 sites")
