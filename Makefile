@@ -47,7 +47,8 @@ lint: setup  ## Style and types
 
 unit: setup  ## What can be told without the internet in a box; some of it on real servers in containers
 	@apt-get -q update >/dev/null && $(BED)/engine.sh
-	pytest tests/unit tests/integration -n 2 --dist loadfile --junit-xml=.cache/unit.xml
+	pytest tests/unit -n 2 --dist loadfile --junit-xml=.cache/unit.xml
+	pytest tests/integration --junit-xml=.cache/integration.xml
 
 scenario: setup  ## The whole path on the internet in a box, with one engine and then the other
 	molecule destroy -s caddy

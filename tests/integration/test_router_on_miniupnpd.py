@@ -249,10 +249,13 @@ def test_a_new_address_of_the_router_is_seen_within_seconds(speaks: str, world: 
         time.sleep(0.1)  # what it has not seen cannot change
     time.sleep(0.5)
     assert not path.exists()
-    began = time.monotonic()
-    world.wan("5.9.0.77", PROVIDER)
-    while not path.exists() and time.monotonic() < began + 20:
-        time.sleep(0.05)
+    for address in ("5.9.0.77", "5.9.0.78", "5.9.0.79"):  # an announcement is a packet that may be lost
+        began = time.monotonic()
+        world.wan(address, PROVIDER)
+        while not path.exists() and time.monotonic() < began + 15:
+            time.sleep(0.05)
+        if path.exists():
+            break
     assert path.exists(), (world.folder / "log").read_text()[-2000:]
     print(f"seen after {time.monotonic() - began:.1f} s")
 

@@ -212,8 +212,10 @@ def test_a_unit_that_failed_is_told_within_seconds(server: Server) -> None:
         time.sleep(0.5)
     assert told == ["home: exposure-certificates.service may need you"]
     server.sh("rm /var/lib/exposure/failures/*.json; sleep 2")
-    server.look()
-    assert server.heard() == ["home: all well again"]
+    deadline = time.monotonic() + 60
+    while not (told := server.heard()) and time.monotonic() < deadline:
+        server.look()  # the first may still be the one that the path unit started
+    assert told == ["home: all well again"]
 
 
 def test_a_receiver_that_was_out_of_order_gets_the_notice_later(server: Server) -> None:

@@ -41,6 +41,21 @@ def test_a_check_that_proves_nothing_is_no_failure() -> None:
     assert any(check.ok is None for site in found.sites for check in site.checks) and found.ok
 
 
+def test_a_name_of_which_only_the_dns_was_seen_is_not_called_served() -> None:
+    given = well()
+    for result in given.results.values():
+        for one in result["outcomes"]:
+            if one["host"] == SITES["cloud"] and one["check"] not in ("name", "DNS"):
+                one["ok"] = None
+    assert {site.host: site.state for site in proof(given).sites}[SITES["cloud"]] == UNPROVEN
+
+
+def test_what_a_watch_saw_is_told_with_the_time_at_which_it_saw_it() -> None:
+    seen = {"id": "app_stopped", "about": "media", "severity": "error", "what": "media does not run.", "advice": "docker logs"}
+    (found,) = [one for one in proof(replace(well(), watches={"server": {"at": 1795270165.8, "findings": [seen]}})).findings if one.id == "app_stopped"]
+    assert "Its watch saw it at 2026-11-21 14:09 UTC." in found.seen
+
+
 def test_the_same_failure_of_many_names_from_many_places_is_said_once() -> None:
     found = proof(houses.burning())
     assert len(found.failures) == 4 * 12 + 1 and [one.id for one in found.wrong] == ["reachable", "before the proof"]
