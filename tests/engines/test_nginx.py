@@ -26,7 +26,7 @@ def test_what_the_timer_runs_has_few_rights(unit: str) -> None:
 def test_one_timer_renews_and_it_is_randomised_and_catches_up_after_downtime() -> None:
     home = host("home")
     timers = home.run("systemctl list-units --type=timer --state=active --no-legend --plain").stdout
-    assert [line.split()[0] for line in timers.splitlines() if "cert" in line] == ["exposure-certificates.timer"]
+    assert [line.split()[0] for line in timers.splitlines() if "cert" in line.split()[0]] == ["exposure-certificates.timer"]
     assert home.run("systemctl is-enabled certbot.timer").stdout.strip() == "masked"
     assert "-d /run/systemd/system" in home.run("cat /etc/cron.d/certbot").stdout  # Debian's cron job rests where systemd runs
     shown = dict(line.split("=", 1) for line in home.run("systemctl show exposure-certificates.timer -p Persistent -p RandomizedDelayUSec").stdout.splitlines())

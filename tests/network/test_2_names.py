@@ -62,7 +62,13 @@ class House:
     def look(self) -> int:
         """What the timer starts, now. Its exit code."""
         host("home").run("systemctl start exposure-ddns.service")
-        return int(host("home").run("systemctl show -P ExecMainStatus exposure-ddns.service").stdout)
+
+        def ended() -> list[str]:
+            """Nothing while a run goes on that something else started: its code is 0 so far."""
+            found = host("home").run("systemctl show -P ActiveState -P ExecMainStatus exposure-ddns.service").stdout.split()
+            return [] if "activating" in found else found
+
+        return int(next(word for word in eventually(ended, 60, 0.2) if word.isdigit()))
 
     def status(self) -> dict[str, Any]:
         return dict(json.loads(self.command("status --json").stdout))
@@ -108,7 +114,7 @@ def usual(house: House) -> Iterator[None]:
     def settled() -> bool:
         return house.look() in (0, 13) and published(NAME) == [WAN] and published(NAME, "AAAA") == [HOME6]
 
-    assert eventually(settled, 60, 2), house.command("status").stdout
+    assert eventually(settled, 150, 2), house.command("status").stdout
     host("home").run("systemctl restart exposure-address-watch.service && sleep 3")
     yield
 

@@ -146,7 +146,8 @@ def test_with_another_port_outside_the_site_is_served_there_with_a_certificate_t
         }
 
     line("forwards", "off")
-    host("router").run("nft insert rule inet router forward ip6 daddr @homes tcp dport 8443 accept")  # IPv6 has no forwards: its owner opens the port
+    for protocol in ("tcp", "udp"):  # IPv6 has no forwards: its owner opens the port, for HTTP/3 too
+        assert host("router").run(f"nft insert rule inet router forward ip6 daddr @homes {protocol} dport 8443 accept").rc == 0
     inventory = inventory_with(tmp_path, home=another_port, attic=lambda variables: variables.update(exposure_sites=[]))
     run = playbook("site", *RUN, inventory=inventory)
     assert run.code == 0, run.output
