@@ -53,10 +53,35 @@ def folders(value: object) -> dict[str, dict[str, Any]]:
     return taken
 
 
+def inside(value: object) -> str:
+    """A file or folder below the data of the app."""
+    return values.file_path(f"/{values.text(value)}").removeprefix("/")
+
+
+def argv(value: object) -> list[str]:
+    """A command as a list of texts; no shell reads it."""
+    if not isinstance(value, list) or not value or not all(isinstance(word, str) and word.isprintable() for word in value):
+        raise Refused("it is not a command", "a command as a list of texts, such as [php, occ, status]")
+    return value
+
+
+def mapping(value: object) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise Refused("it is not a mapping", "names and their values")
+    return value
+
+
+OPTION_KINDS = ("text", "word", "locale", "folder", "device", "host_name", "number", "port")
+"""What a value of an option may be; plan/options.py checks it."""
+
 HEALTH = {**PROOF, "wait": Field(values.duration, 120)}
 WEBSOCKET = {"path": Field(values.path, required=True), "expects": Field(values.text, "")}
 ECHO = {"path": Field(values.path, required=True), "header": Field(values.text, "X-Forwarded-For")}
 PROXY = {
+    "tls": Field(values.one_of("passthrough"), ""),
+    "only": Field(values.many(values.location), []),
+    "answers": Field(anything, []),
+    "http_paths": Field(values.many(values.location), []),
     "max_body": Field(values.size, None),
     "read_timeout": Field(values.duration, None),
     "keep_streams": Field(values.duration, None),
@@ -65,24 +90,80 @@ PROXY = {
     "log_queries": Field(values.boolean, None),
 }
 TRUST = {"writer": Field(values.one_of("home_assistant"), required=True), "folder": Field(values.slug, required=True)}
+BACKUP = {"dumps": Field(anything, []), "leave_out": Field(values.many(inside), [])}
+
+ANSWER = {
+    "path": Field(values.location, required=True),
+    "exact": Field(values.boolean, False),
+    "status": Field(values.status, None),
+    "redirect": Field(values.path, ""),
+    "json": Field(anything, None),
+    "headers": Field(values.mapping_of(values.word), {}),
+}
+SETTING = {
+    "file": Field(inside, required=True),
+    "format": Field(values.one_of("xml", "yaml", "json", "ini", "python"), required=True),
+    "set": Field(mapping, required=True),
+    "root": Field(values.text, ""),
+    "missing": Field(values.one_of("make", "wait"), "make"),
+}
+COMMAND = {
+    "service": Field(values.slug, required=True),
+    "user": Field(values.user_name, ""),
+    "look": Field(argv, required=True),
+    "want": Field(values.text, required=True),
+    "do": Field(argv, required=True),
+}
+ACCOUNT = {
+    "user": Field(values.text, required=True),
+    "password": Field(values.text, ""),
+    "path": Field(values.path, ""),
+    "json": Field(mapping, None),
+    "form": Field(mapping, None),
+    "granted": Field(values.many(values.status), [200]),
+    "contains": Field(values.text, ""),
+    "replace": Field(values.text, required=True),
+}
+UNCLAIMED = {"path": Field(values.path, required=True), "status": Field(values.many(values.status), [200]), "contains": Field(values.text, "")}
+DUMP = {
+    "service": Field(values.slug, required=True),
+    "command": Field(argv, required=True),
+    "restore": Field(argv, required=True),
+    "file": Field(inside, required=True),
+}
+PORT = {"service": Field(values.slug, required=True), "port": Field(values.port, required=True)}
+OPTION = {"default": Field(values.text, ""), "kind": Field(values.one_of(*OPTION_KINDS), "text"), "say": Field(values.text, "")}
 
 ENTRY = {
     "title": Field(values.text, required=True),
-    "image": Field(values.image, required=True),
-    "version": Field(values.image_tag, required=True),
-    "port": Field(values.port, required=True),
+    "image": Field(values.image, ""),
+    "version": Field(values.image_tag, ""),
+    "port": Field(values.port, 0),
     "service": Field(compose_service, {}),
     "services": Field(companions, {}),
+    "configs": Field(mapping, {}),
     "folders": Field(folders, {}),
     "secrets": Field(values.many(values.environment_name), []),
+    "options": Field(anything, {}),
+    "ports": Field(anything, {}),
+    "fixed": Field(values.many(values.environment_name), []),
     "health": Field(anything, {}),
     "websocket": Field(anything, None),
     "echo": Field(anything, None),
     "proxy": Field(anything, {}),
     "trust": Field(anything, None),
+    "settings": Field(anything, []),
+    "commands": Field(anything, []),
+    "accounts": Field(anything, []),
+    "unclaimed": Field(anything, None),
+    "backup": Field(anything, {}),
+    "privileged": Field(values.text, ""),
+    "notes": Field(values.many(values.text), []),
 }
 
-PARTS = {"health": HEALTH, "websocket": WEBSOCKET, "echo": ECHO, "proxy": PROXY, "trust": TRUST}
+PARTS = {"health": HEALTH, "websocket": WEBSOCKET, "echo": ECHO, "proxy": PROXY, "trust": TRUST, "unclaimed": UNCLAIMED, "backup": BACKUP}
+LISTS = {"settings": SETTING, "commands": COMMAND, "accounts": ACCOUNT}
+NAMED = {"options": OPTION, "ports": PORT}
 
 
 def read_catalogue(entries: Mapping[str, object], mistakes: Mistakes) -> dict[str, dict[str, Any]]:
@@ -94,7 +175,42 @@ def read_catalogue(entries: Mapping[str, object], mistakes: Mistakes) -> dict[st
         for part, table in PARTS.items():
             if taken[part] is not None:
                 taken[part] = read(table, taken[part], Place(place.host, place.entry, f"{part}."), mistakes)
-        if name in taken["services"]:
-            mistakes.add(place.host, place.entry, "services", name, "a service has the name of the app", "another name, such as database")
+        for part, table in LISTS.items():
+            taken[part] = read_rows(table, taken[part], place, part, mistakes)
+        for part, table in NAMED.items():
+            taken[part] = read_named(table, taken[part], place, part, mistakes)
+        taken["proxy"]["answers"] = read_rows(ANSWER, taken["proxy"]["answers"], place, "proxy.answers", mistakes)
+        taken["backup"]["dumps"] = read_rows(DUMP, taken["backup"]["dumps"], place, "backup.dumps", mistakes)
+        check(name, taken, place, mistakes)
         found[name] = taken
     return found
+
+
+def read_rows(table: Mapping[str, Field], given: object, place: Place, what: str, mistakes: Mistakes) -> list[dict[str, Any]]:
+    """A list of rows, each read by one table."""
+    if not isinstance(given, list):
+        mistakes.add(place.host, place.entry, what, given, "it is not a list", f"{what}: and entries that begin with -")
+        return []
+    return [read(table, row, Place(place.host, place.entry, f"{what}[{number}]."), mistakes) for number, row in enumerate(given, 1)]
+
+
+def read_named(table: Mapping[str, Field], given: object, place: Place, what: str, mistakes: Mistakes) -> dict[str, dict[str, Any]]:
+    """A mapping of names, each read by one table."""
+    if not isinstance(given, dict):
+        mistakes.add(place.host, place.entry, what, given, "it is not a mapping", f"{what}: and lines of the form NAME: {{...}}")
+        return {}
+    return {str(name): read(table, row, Place(place.host, place.entry, f"{what}.{name}."), mistakes) for name, row in given.items()}
+
+
+def check(name: str, entry: Mapping[str, Any], place: Place, mistakes: Mistakes) -> None:
+    """What the lines of an entry mean together."""
+    if name in entry["services"]:
+        mistakes.add(place.host, place.entry, "services", name, "a service has the name of the app", "another name, such as database")
+    for line in ("version", "port"):
+        if entry["image"] and not entry[line] and not mistakes.about(place.host, place.entry, line):
+            mistakes.add(place.host, place.entry, line, "(missing)", "this line is needed", f"{line}: and its value")
+    services = {name, *entry["services"]}
+    for where, rows in (("commands", entry["commands"]), ("backup.dumps", entry["backup"]["dumps"]), ("ports", entry["ports"].values())):
+        for row in rows:
+            if row["service"] and row["service"] not in services:
+                mistakes.add(place.host, place.entry, where, row["service"], "the app has no such service", " or ".join(sorted(services)))

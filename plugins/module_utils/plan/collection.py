@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .declaration import read_host
+from .declaration import APP, read_host
 from .mistakes import Mistakes
 from .published import read_published
 
@@ -62,8 +63,10 @@ class House:
         """A host's addresses on the home network: as declared, else as found on its default interface."""
         return list(self.hosts[name]["address"] or self.inventory[name].found.get("addresses", []))
 
-    def port(self, app: Mapping[str, Any]) -> int:
-        """The port on which an app is published."""
+    def port(self, app: Mapping[str, Any], name: str = "") -> int:
+        """The port on which an app is published; with `name`, that of one of its further ports."""
+        if name:
+            return int(app["ports"].get(name) or self.apps[app["app"]]["ports"][name]["port"])
         return int(app["port"] or self.apps[app["app"]]["port"])
 
     def url(self, proxy: str, name: str) -> str:
@@ -93,7 +96,8 @@ def take_off(house: House) -> None:
 
 def implied_app(name: str) -> dict[str, Any]:
     """The app that a site names without an entry in `exposure_apps`."""
-    return {"name": name, "app": "", "version": "", "image": "", "port": 0, "network": "", "environment": {}, "state": "present"}
+    left_out = {line: copy.deepcopy(field.default) for line, field in APP.items()}
+    return {**left_out, "name": name}
 
 
 def proxies_of(inventory: Mapping[str, Inventory], hosts: Mapping[str, dict[str, Any]]) -> list[str]:
@@ -118,6 +122,9 @@ def join(house: House) -> list[Route]:
                 route = Route(site, name, proxy, None, part)
                 app = app_of(route, entries, mistakes)
                 route.app = app if app and app["app"] in apps else None
+                check_app_port(route, apps, mistakes)
+                if route.whole:
+                    take_preset(site, apps[route.app["app"]]["proxy"] if route.app else {})
                 if proxy and site["hosts"]:
                     routes.append(route)
         host["apps"] = list(entries.values())
@@ -133,6 +140,23 @@ def join(house: House) -> list[Route]:
                     "one of " + ", ".join(sorted(apps)) + ", or an upstream of your own",
                 )
     return routes
+
+
+def check_app_port(route: Route, apps: Mapping[str, Any], mistakes: Mistakes) -> None:
+    """A further port that a site or a part of it names is one that the catalogue gives its app."""
+    name, known = route.part["app_port"], apps[route.app["app"]]["ports"] if route.app else {}
+    if name and name not in known:
+        problem = "the app has no such port" if route.app else "there is no app that it could be about"
+        mistakes.add(
+            route.host, f"site {route.site['name']}", f"{route.place}app_port", name, problem, " or ".join(sorted(known)) or "the site without this line"
+        )
+        route.part["app_port"] = ""
+
+
+def take_preset(site: dict[str, Any], preset: Mapping[str, Any]) -> None:
+    """What the catalogue says of an app where its site says nothing: where its TLS ends, and what comes over http to it."""
+    site["tls"] = site["tls"] or ("" if site["certificate"] else preset.get("tls", "")) or "acme"
+    site["http_paths"] = site["http_paths"] or preset.get("http_paths") or ["/.well-known/acme-challenge/", "/.freepbx-known/"]
 
 
 def app_of(route: Route, entries: dict[str, dict[str, Any]], mistakes: Mistakes) -> dict[str, Any] | None:

@@ -33,6 +33,13 @@ def anything(value: object) -> object:
     return value
 
 
+def ports_of(value: object) -> dict[str, int]:
+    """Ports on the host, by their names in the catalogue."""
+    if not isinstance(value, Mapping):
+        raise Refused("it is not a mapping", "names of ports and their numbers, such as {files: 9000}")
+    return {values.slug(name): values.port(number) for name, number in value.items()}
+
+
 ACME = {
     "email": Field(values.e_mail, ""),
     "directory": Field(values.web_address, "https://acme-v02.api.letsencrypt.org/directory"),
@@ -66,6 +73,7 @@ PROOF = {
 
 UPSTREAM = {
     "app": Field(values.slug, ""),
+    "app_port": Field(values.slug, ""),
     "upstream": Field(values.upstream, ""),
     "upstream_name": Field(values.host, ""),
     "upstream_ca": Field(values.trust, ""),
@@ -84,11 +92,12 @@ SITE = {
     "paths": Field(anything, []),
     "redirect": Field(values.redirect, ""),
     "proxy": Field(values.text, ""),
-    "tls": Field(values.one_of("acme", "local", "passthrough"), "acme"),
+    "tls": Field(values.one_of("acme", "local", "passthrough"), ""),
     "certificate": Field(values.slug, ""),
+    "maintenance": Field(values.boolean, False),
     "proxy_protocol": Field(values.boolean, False),
     "http_upstream": Field(values.upstream, ""),
-    "http_paths": Field(values.many(values.location), ["/.well-known/acme-challenge/", "/.freepbx-known/"]),
+    "http_paths": Field(values.many(values.location), []),
     "hsts": Field(values.duration, 0),
     "max_body": Field(values.size, None),
     "read_timeout": Field(values.duration, None),
@@ -133,6 +142,9 @@ APP = {
     "port": Field(values.port, 0),
     "network": Field(values.network, ""),
     "environment": Field(values.mapping_of(values.environment_name), {}),
+    "options": Field(values.mapping_of(values.environment_name), {}),
+    "ports": Field(ports_of, {}),
+    "accounts_replaced": Field(values.many(values.text), []),
     "state": Field(values.one_of("present", "absent"), "present"),
 }
 
@@ -162,6 +174,7 @@ HOST = {
     "listening": Field(anything, []),
     "watch": Field(anything, {}, secret=True),
     "purge": Field(values.many(values.slug), []),
+    "confirm": Field(values.many(values.slug), []),
 }
 
 

@@ -15,6 +15,7 @@ from .contradictions import check_names, check_ports, check_sites, check_stacks
 from .mistakes import InventoryRefused, Mistakes
 from .model import Admission, HostPlan, Plan, Probe
 from .networks import gateway, pair, seen_as
+from .options import decided
 from .proxies import add_proxies
 from .reachability import add_reachability
 from .stacks import Exposed, absent_stack, present_stack
@@ -65,10 +66,14 @@ def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
                 continue
             own = [route for route in routes if route.host == name and route.app is app]
             exposed = Exposed(house.port(app), url=house.url(own[0].proxy, own[0].site["hosts"][0]) if own else "")
+            exposed.hosts = list(dict.fromkeys(name for route in own for name in route.site["hosts"]))
+            entry = house.apps[app["app"]]
+            wanted = {route.part["app_port"] for route in own if route.part["app_port"]} | app["ports"].keys() & entry["ports"].keys()
+            exposed.further = [(entry["ports"][one]["service"], entry["ports"][one]["port"], house.port(app, one)) for one in sorted(wanted)]
             local = [route for route in own if route.proxy == name]
             if local or not own:
                 exposed.listen.append("127.0.0.1")
-            stack = present_stack(app, house.apps[app["app"]], host, exposed)
+            stack = present_stack(app, entry, host, exposed, decided(app, entry, name, house.mistakes))
             if local:
                 stack.peers.append(gateway(stack.network))
             for route in own:
@@ -79,7 +84,11 @@ def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
                 peer = seen_as(ends[1], stack.network)
                 stack.peers += [peer] if peer not in stack.peers else []
             exposed.publish(stack)
-            plan.hosts[name].admissions += [Admission(address, exposed.port, sources) for address, sources in exposed.admitted.items()]
+            plan.hosts[name].admissions += [
+                Admission(address, port, sources)
+                for address, sources in exposed.admitted.items()
+                for port in (exposed.port, *(port for _, _, port in exposed.further))
+            ]
             plan.hosts[name].stacks.append(stack)
 
 
@@ -92,7 +101,7 @@ def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:
         site = route.site
         entry = house.apps[route.app["app"]] if route.app else nothing
         proof = site["probe"] or entry["health"]
-        closed = sorted({house.port(other.app) for other in routes if other.site is site and other.app})
+        closed = sorted({house.port(other.app, other.part["app_port"]) for other in routes if other.site is site and other.app})
         for name in site["hosts"]:
             made = Probe(site["name"], name, route.proxy, proof["path"], proof["status"], proof["contains"], entry["websocket"], closed)
             made.passthrough = site["tls"] == "passthrough"

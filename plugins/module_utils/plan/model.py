@@ -25,11 +25,25 @@ class Location:
 
 
 @dataclass
+class Answer:
+    """What a proxy answers by itself, below a path of a site or, with `exact`, at that path alone: `status`, and for a redirect `location` (a path of the
+    same site), else `body` with its media `type` ('' for none), and further `headers`."""
+
+    path: str
+    exact: bool
+    status: int
+    location: str = ""
+    body: str = ""
+    type: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class ProxySite:
     """One virtual host of a proxy. `hosts` are A-labels, `locations` have the longest path first. Durations in seconds, sizes in bytes.
 
     `certificate` is its name in the store; empty where the proxy manages its certificate itself. `redirect` is the start of the URL that all
-    requests are sent to.
+    requests are sent to. `answers` come before `locations`. With `maintenance`, every page is one that says so.
     """
 
     name: str
@@ -44,6 +58,8 @@ class ProxySite:
     buffering: bool = True
     compress: bool = True
     log_queries: bool = False
+    answers: list[Answer] = field(default_factory=list)
+    maintenance: bool = False
 
 
 @dataclass
@@ -104,7 +120,9 @@ class Stack:
     """One compose project of one host, with everything that the app is told.
 
     `listen` are the published ports (`address`, `port`); `peers` the addresses that the app sees its proxies come from;
-    `trust` is what a trust writer needs; `env` goes into `.env`; `secrets` are generated once on the host.
+    `trust` is what a trust writer needs; `env` goes into `.env`; `secrets` are generated once on the host. `settings` are lines of files of the
+    app (apps/), `commands` are looked at and run inside its running containers. `fixed`: what must not change after the first start (name ->
+    value), unless `confirmed`. `backup`: what is kept before a new version starts.
     """
 
     name: str
@@ -122,6 +140,11 @@ class Stack:
     peers: list[str] = field(default_factory=list)
     trust: dict[str, Any] | None = None
     health: dict[str, Any] = field(default_factory=dict)
+    settings: list[dict[str, Any]] = field(default_factory=list)
+    commands: list[dict[str, Any]] = field(default_factory=list)
+    fixed: dict[str, str] = field(default_factory=dict)
+    confirmed: bool = False
+    backup: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

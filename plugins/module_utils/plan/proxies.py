@@ -191,7 +191,7 @@ def passthrough(route: Route, house: House) -> Passthrough:
 def app_endpoint(route: Route, house: House) -> str:
     """`address:port` at which a site's proxy reaches its app."""
     assert route.app is not None
-    port = house.port(route.app)
+    port = house.port(route.app, route.part["app_port"])
     if route.host == route.proxy:
         return f"127.0.0.1:{port}"
     found = pair(house.addresses(route.host), house.addresses(route.proxy))

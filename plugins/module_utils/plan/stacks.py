@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .filling import fill
 from .model import Stack
 from .networks import stack_network
 
@@ -17,10 +18,15 @@ HARDENED = {"restart": "unless-stopped", "security_opt": ["no-new-privileges:tru
 
 @dataclass
 class Exposed:
-    """How an app is reached: its published port on which addresses, who may reach each, and its public URL."""
+    """How an app is reached: its published port on which addresses, who may reach each, and its public URL.
+
+    `further`: (service, port inside, port on the host) of what else is reached by a proxy.
+    """
 
     port: int
     url: str
+    hosts: list[str] = field(default_factory=list)
+    further: list[tuple[str, int, int]] = field(default_factory=list)
     listen: list[str] = field(default_factory=list)
     admitted: dict[str, list[str]] = field(default_factory=dict)
 
@@ -38,21 +44,25 @@ class Exposed:
         An app that no proxy can reach yet is published on loopback.
         """
         self.listen = self.listen or ["127.0.0.1"]
-        stack.listen = [{"address": address, "port": self.port} for address in self.listen]
-        main = stack.compose["services"][stack.app]
-        inner = main.pop("x-port")
-        main["ports"] = [f"{f'[{a}]' if ':' in a else a}:{self.port}:{inner}" for a in self.listen]
+        inner = stack.compose["services"][stack.app].pop("x-port")
+        for service, within, port in [(stack.app, inner, self.port), *self.further]:
+            stack.listen += [{"address": address, "port": port} for address in self.listen]
+            ports = stack.compose["services"][service].setdefault("ports", [])
+            ports += [f"{f'[{a}]' if ':' in a else a}:{port}:{within}" for a in self.listen]
         stack.health["url"] = f"http://{f'[{self.listen[0]}]' if ':' in self.listen[0] else self.listen[0]}:{self.port}{stack.health['path']}"
         if stack.trust is not None:
             stack.trust["trusted_proxies"] = list(stack.peers)
+        stack.env |= {"EXPOSURE_PROXIES": ",".join(stack.peers), "EXPOSURE_PROXIES_SPACED": " ".join(stack.peers)}
+        stack.settings = fill(stack.settings, stack.env)
+        stack.commands = fill(stack.commands, stack.env)
 
 
 def absent_stack(app: Mapping[str, Any], host: Mapping[str, Any]) -> Stack:
     return Stack(app["name"], app["app"] or app["name"], "absent", app["name"] in host["purge"], f"{host['app_directory']}/{app['name']}")
 
 
-def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mapping[str, Any], exposed: Exposed) -> Stack:
-    """The compose project of an app, before its addresses are known (`Exposed.publish` adds them)."""
+def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mapping[str, Any], exposed: Exposed, options: Mapping[str, str]) -> Stack:
+    """The compose project of an app, before its addresses are known (`Exposed.publish` adds them). `options` as `decided` gives them."""
     directory = f"{host['app_directory']}/{app['name']}"
     version = app["version"] or entry["version"]
     network = app["network"] or stack_network(host["app_networks"], app["name"])
@@ -66,7 +76,21 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
         "services": services,
         "networks": {"default": {"driver": "bridge", "ipam": {"config": [{"subnet": network}]}}},
     }
-    stack.env = {"EXPOSURE_DATA": directory, "EXPOSURE_URL": exposed.url, "EXPOSURE_TIMEZONE": host["timezone"]}
+    stack.env = {
+        **options,
+        "EXPOSURE_DATA": directory,
+        "EXPOSURE_URL": exposed.url,
+        "EXPOSURE_HOST": exposed.hosts[0] if exposed.hosts else "",
+        "EXPOSURE_HOSTS": " ".join(exposed.hosts),
+        "EXPOSURE_TIMEZONE": host["timezone"],
+    }
+    if entry["configs"]:
+        stack.compose["configs"] = copy.deepcopy(entry["configs"])
+    stack.settings = [{**row, "file": f"{directory}/{row['file']}"} for row in entry["settings"]]
+    stack.commands = copy.deepcopy(entry["commands"])
+    stack.fixed = {name: stack.env[name] for name in entry["fixed"] if name in stack.env}
+    stack.confirmed = app["name"] in host["confirm"]
+    stack.backup = copy.deepcopy(entry["backup"])
     stack.folders = [{"path": f"{directory}/{name}", **rights} for name, rights in entry["folders"].items()]
     stack.health = {key: entry["health"][key] for key in ("path", "status", "contains", "wait")}
     if entry["trust"]:

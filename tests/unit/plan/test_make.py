@@ -237,7 +237,15 @@ def test_what_an_entry_of_an_app_says_goes_before_the_catalogue() -> None:
     assert main["image"] == "registry.lan:5000/ha:2026.2.3" and main["ports"] == ["127.0.0.1:8124:8123"]
     assert main["environment"] == {"TZ": "${EXPOSURE_TIMEZONE}", "A": "$$x"}
     assert (it.network, it.peers, it.directory) == ("10.9.8.0/29", ["10.9.8.1"], "/data/second")
-    assert it.env == {"EXPOSURE_DATA": "/data/second", "EXPOSURE_URL": "https://home.casa.example", "EXPOSURE_TIMEZONE": "Europe/Paris"}
+    assert it.env == {
+        "EXPOSURE_DATA": "/data/second",
+        "EXPOSURE_URL": "https://home.casa.example",
+        "EXPOSURE_HOST": "home.casa.example",
+        "EXPOSURE_HOSTS": "home.casa.example",
+        "EXPOSURE_PROXIES": "10.9.8.1",
+        "EXPOSURE_PROXIES_SPACED": "10.9.8.1",
+        "EXPOSURE_TIMEZONE": "Europe/Paris",
+    }
     assert it.trust == {
         "name": "second",
         "writer": "home_assistant",

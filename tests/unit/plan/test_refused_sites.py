@@ -80,7 +80,7 @@ def once(found: dict[str, Any] | None = None, **variables: object) -> Mistake:
                 (
                     "paths",
                     [{"path": "/x", "app": "whoami"}],
-                    [{"path": "/x", "strip": False, "app": "whoami", "upstream": "", "upstream_name": "", "upstream_ca": "", "number": 1}],
+                    [{"path": "/x", "strip": False, "app": "whoami", "app_port": "", "upstream": "", "upstream_name": "", "upstream_ca": "", "number": 1}],
                 ),
             ]
         ],
