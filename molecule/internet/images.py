@@ -43,6 +43,9 @@ class Image:
     """The name under which the product deploys it, when it is an application."""
 
 
+STAND_INS = ("jellyfin", "nextcloud", "tao", "companion")
+"""Apps whose images cannot be had without a registry; what stands in for them speaks to a proxy as they do."""
+
 IMAGES = {
     image.name: image
     for image in (
@@ -68,10 +71,15 @@ IMAGES = {
             arguments=(("RELEASE", "2026.11.0"),),
             tag="ghcr.io/home-assistant/home-assistant:2026.11.0",
         ),
+        Image("synapse", recipe="synapse", base="trixie", arguments=(("RELEASE", "1.157.1"),)),
+        Image("node_red", recipe="node_red", base="trixie", arguments=(("RELEASE", "4.1.15"),)),
+        Image("radicale", recipe="radicale", base="trixie"),
+        *(Image(f"stand_in-{app}", recipe="stand_in", base="trixie", arguments=(("APP", app),)) for app in STAND_INS),
     )
 }
 
 ARCHIVES = {
+    "more": ("synapse", "node_red", "radicale", *(f"stand_in-{app}" for app in STAND_INS)),
     "apps": ("whoami", "home_assistant-classic", "home_assistant-store"),
     "whoami": ("whoami",),
 }
@@ -207,7 +215,7 @@ def save(archive: str) -> str:
     if target.exists() and marker.exists() and marker.read_text() == key:
         return f"  {archive}.tar: reused"
     marker.unlink(missing_ok=True)
-    run("docker", "save", "-o", str(target), *(IMAGES[name].tag for name in names))
+    run("docker", "save", "-o", str(target), *(IMAGES[name].tag or f"{PREFIX}/{name}:current" for name in names))
     marker.write_text(key)
     return f"  {archive}.tar: saved, {target.stat().st_size >> 20} MiB"
 
