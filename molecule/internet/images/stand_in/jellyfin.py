@@ -62,7 +62,7 @@ def app(request: Request) -> Answer:
     if path == "/System/Info/Public":
         address = f"{scheme}://{host}" if BY_REQUEST else "http://172.30.0.2:8096"
         told = {"LocalAddress": address, "ServerName": "stand-in", "Version": "10.11.11", "StartupWizardCompleted": True}
-        return 200, {"Content-Type": "application/json"}, json.dumps(told)
+        return 200, {"Content-Type": "application/json"}, json.dumps(told, separators=(",", ":"))
     if path == "/Users/AuthenticateByName":
         LOG.parent.mkdir(parents=True, exist_ok=True)
         with LOG.open("a") as log:

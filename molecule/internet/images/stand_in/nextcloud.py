@@ -15,6 +15,7 @@ from web import Answer, Request, serve
 
 CONFIG = Path("/var/www/html/config/config.json")
 LOG = Path("/var/www/html/data/nextcloud.log")
+STATUS = {"installed": True, "maintenance": False, "needsDbUpgrade": False, "version": "34.0.3.1"}
 
 
 def trusted(peer: str) -> bool:
@@ -34,7 +35,7 @@ def app(request: Request) -> Answer:
         host = request.header("X-Forwarded-Host") or host
     proto = os.environ.get("OVERWRITEPROTOCOL") or proto
     if path == "/status.php":
-        return 200, {"Content-Type": "application/json"}, json.dumps({"installed": True, "maintenance": False, "needsDbUpgrade": False, "version": "34.0.2.1"})
+        return 200, {"Content-Type": "application/json"}, json.dumps(STATUS, separators=(",", ":"))
     if host.partition(":")[0] not in config["trusted_domains"].values():
         return 400, {"Content-Type": "text/html"}, "<h2>Access through untrusted domain</h2>"
     if path == "/login" and request.method == "POST":
@@ -50,6 +51,8 @@ def app(request: Request) -> Answer:
     return 302, {"Location": f"{proto}://{host}/login"}, ""
 
 
+os.setgid(33)
+os.setuid(33)
 LOG.parent.mkdir(parents=True, exist_ok=True)
 if not CONFIG.exists():
     # Read at the installation, and never again.

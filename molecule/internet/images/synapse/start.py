@@ -24,7 +24,17 @@ def generate() -> None:
     DATA.mkdir(parents=True, exist_ok=True)
     become()
     words = ["--server-name", os.environ["SYNAPSE_SERVER_NAME"], "--report-stats", os.environ["SYNAPSE_REPORT_STATS"], "--config-path", str(CONFIG)]
-    module = ["-m", "synapse.app.homeserver", *words, "--config-directory", str(DATA), "--data-directory", str(DATA), "--generate-config", "--open-private-ports"]
+    module = [
+        "-m",
+        "synapse.app.homeserver",
+        *words,
+        "--config-directory",
+        str(DATA),
+        "--data-directory",
+        str(DATA),
+        "--generate-config",
+        "--open-private-ports",
+    ]
     os.execv(sys.executable, [sys.executable, *module])
 
 
