@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.bed import PHONE, Run, curl, eventually, host, playbook
 
@@ -30,8 +31,8 @@ def fetched(app: str, path: str, *options: str) -> tuple[int, dict[str, str], st
 
 def upgraded(app: str, path: str) -> bool:
     wished = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
-    headers = [word for line in wished for word in ("-H", line)]
-    answer = host("phone").run(f"curl -sS --http1.1 -i -N --max-time 3 {' '.join(f"'{word}'" for word in headers)} https://{name(app)}{path}")
+    headers = " ".join(f"-H '{line}'" for line in wished)
+    answer = host("phone").run(f"curl -sS --http1.1 -i -N --max-time 3 {headers} https://{name(app)}{path}")
     return "101 Switching" in answer.stdout
 
 
@@ -111,8 +112,8 @@ def test_a_further_name_of_nextcloud_is_told_to_it_although_it_is_installed(inve
     assert run.code == 0, run.output
 
 
-@pytest.mark.proves("R46", "R19")
-def test_a_body_as_large_as_the_app_takes_goes_through(tmp_path: Path) -> None:
+@pytest.mark.proves("R19")
+def test_a_body_as_large_as_the_app_takes_goes_through() -> None:
     host("phone").run("truncate -s 70M /tmp/large")
     answer = host("phone").run(f"curl -sS --max-time 60 -o /dev/null -w '%{{http_code}}' -T /tmp/large https://{name('cloud')}/remote.php/dav/large")
     assert answer.stdout == "401", answer.stderr
@@ -180,18 +181,12 @@ def test_no_port_of_an_app_is_reachable_past_the_proxy(client: str) -> None:
     assert len(ports) >= 6 and "0.0.0.0" not in published and "[::]" not in published
     for port in ports:
         for address in ("192.168.77.10", "198.51.100.2"):
-            assert (
-                host(client)
-                .run(f"curl -sSk --max-time 2 -o /dev/null https://{address}:{port}/ 2>&1 | grep -c 'refused\\|timed out\\|Timeout\\|unreachable'")
-                .stdout
-                != "0\n"
-            )
+            answer = host(client).run(f"curl -sk --max-time 2 -o /dev/null https://{address}:{port}/")
+            assert answer.rc in (7, 28), f"{client} came to {address}:{port}"
 
 
 def changed_sites(inventory: Path, site: str, hosts: list[str]) -> Run:
     """A run with other names for a site."""
-    import yaml
-
     path = inventory / "host_vars" / "home.yml"
     variables: dict[str, Any] = yaml.safe_load(path.read_text())
     for one in variables["exposure_sites"]:
