@@ -1,4 +1,4 @@
-"""Nextcloud 34 (image -apache) towards its proxy (nextcloud/docker: apache-pretty-urls, remoteip.conf, reverse-proxy.config.php; lib/private/AppFramework/Http/Request.php).
+"""Nextcloud 34 (image -apache) towards its proxy (nextcloud/docker: remoteip.conf, reverse-proxy.config.php; lib/private/AppFramework/Http/Request.php).
 
 Apache takes the client's address from X-Real-IP where a private peer sends it, unless APACHE_DISABLE_REWRITE_IP is set: the peer is then no trusted proxy for
 PHP any more. Another Host than the trusted domains is refused with 400. Where the scheme is not believed to be https, the log-in goes in a circle.

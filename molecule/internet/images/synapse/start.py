@@ -1,5 +1,5 @@
 #!/opt/synapse/bin/python
-"""`start.py` as the image of Synapse has it (element-hq/synapse, docker/README.md): `generate` writes /data/homeserver.yaml and the keys; without a word it runs."""
+"""`start.py` of the image of Synapse (element-hq/synapse, docker/README.md): `generate` writes /data/homeserver.yaml and the keys; else it runs."""
 
 import os
 import sys
