@@ -168,7 +168,7 @@ def main() -> None:
             root = kept.name
         view = View(its["connect_to"], its["timeout"], its["roots"], vantage=its["vantage"], own=tuple(its["own"]), local_root=root, store=its["store"])
         proof = probe_all(its["sites"], view, its["wait"], its["deadline"])
-    accounts = {"accounts": look_at(its["apps"], its["deadline"], not module.check_mode).told()} if its["apps"] else {}
+    accounts = {"accounts": look_at(its["apps"], min(30, its["deadline"]), not module.check_mode).told()} if its["apps"] else {}
     outcomes = [asdict(one) for one in proof.outcomes]
     module.exit_json(changed=False, vantage=its["vantage"], outcomes=outcomes, certificates=proof.certificates, failures=proof.failures, **accounts)
 

@@ -24,7 +24,7 @@ UNCLAIMED, KNOWN = "unclaimed", "known_log_ins"
 CLOSED = (401, 403, 404, 410)
 """How the page for a first visitor answers once there is an owner, where it does not say so in words."""
 DOWN = "See on its host whether the app runs and what it says (docker ps -a, docker logs)."
-BY_HAND = "Try the log-in yourself, and once it is replaced, say so with accounts_replaced: [%s] in its entry of exposure_apps."
+BY_HAND = "Try the log-in yourself, and once it is replaced, write accounts_replaced: [%s] %s."
 
 
 @dataclass
@@ -57,6 +57,11 @@ class Look:
     @property
     def name(self) -> str:
         return str(self.app["name"] or next(iter(self.app["hosts"]), self.app["address"]))
+
+    @property
+    def entry(self) -> str:
+        """Where its owner writes something about it."""
+        return "in its entry of exposure_apps" if self.app["name"] else "in its site"
 
     @property
     def title(self) -> str:
@@ -110,7 +115,7 @@ class Look:
             users = ", ".join(str(one["user"]) for one in unseen)
             what = f"{self.title} came with {'log-ins' if len(unseen) > 1 else 'a log-in'} that everybody knows: {users}."
             why = "Nobody can see from here whether it still works, and whoever tries it may be in."
-            advice = f"{replaced_by(unseen)} Then write accounts_replaced: [{users}] in its entry of exposure_apps."
+            advice = f"{replaced_by(unseen)} Then write accounts_replaced: [{users}] {self.entry}."
             found.findings.append(self.finding(KNOWN, "error", what, why, advice))
         ended = self.tried([one for one in accounts if one["path"]])
         still = [(one, told) for one, state, told in ended if state == GRANTED]
@@ -119,10 +124,10 @@ class Look:
             raise Wrong(f"everybody gets in by a log-in that it came with: {users}", replaced_by([one for one, _ in still]))
         if unseen:
             raise NotProven(f"it came with {users}, and nobody can see from here whether that still works", advice)
-        open_ = [(one, told) for one, state, told in ended if state != REFUSED]
-        if open_:
-            raise NotProven("; ".join(f"{one['user']}: {told}" for one, told in open_), BY_HAND % ", ".join(str(one["user"]) for one, _ in open_))
-        return f"replaced: {', '.join(f'''{one['user']}{told}''' for one, _, told in ended)}"
+        left = [(one, told) for one, state, told in ended if state != REFUSED]
+        if left:
+            raise NotProven("; ".join(f"{one['user']}: {told}" for one, told in left), BY_HAND % (", ".join(str(one["user"]) for one, _ in left), self.entry))
+        return "replaced: " + ", ".join(f"{one['user']}{told}" for one, _, told in ended)
 
     def tried(self, accounts: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], str, str]]:
         """Each account with how its log-in ended and words on that. The first that is not granted is the last that is tried in this run: a run adds
@@ -165,7 +170,9 @@ class Look:
 
 
 def replaced_by(accounts: Sequence[Mapping[str, Any]]) -> str:
-    return " ".join(dict.fromkeys(f"{str(one['replace']).rstrip('.')}." for one in accounts))
+    """What the catalogue says of it, as sentences, each once."""
+    said = (str(one["replace"]).strip().rstrip(".") for one in accounts)
+    return " ".join(dict.fromkeys(f"{one[:1].upper()}{one[1:]}." for one in said))
 
 
 def look_at(apps: Sequence[Mapping[str, Any]], deadline: float = 30.0, trying: bool = True, folder: str = FOLDER, timeout: float = 6.0) -> Found:

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from plugins.module_utils.plan.collection import Route
-from plugins.module_utils.plan.log_ins import endpoint
-from plugins.module_utils.plan.model import HostPlan, Plan
+from plugins.module_utils.plan.log_ins import upstream
 
 from .declarations import catalogue, host, mistakes, places, plan
 
@@ -74,16 +73,26 @@ def test_home_assistant_belongs_to_whoever_opens_it_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("upstream", "tls", "expected"),
+    ("place", "tls", "expected"),
     [
-        ("https://192.168.1.30:8443", "passthrough", ("home", "192.168.1.30", 8443, True)),
-        ("http://[fd00::30]:80", "acme", ("home", "fd00::30", 80, False)),
+        ("https://192.168.1.30:8443", "acme", {"address": "192.168.1.30", "port": 8443, "tls": True}),
+        ("http://192.168.1.30:443", "passthrough", {"address": "192.168.1.30", "port": 443, "tls": True}),
+        ("http://[fd00::30]:80", "acme", {"address": "fd00::30", "port": 80, "tls": False}),
     ],
 )
-def test_an_app_that_runs_elsewhere_is_looked_at_by_its_proxy(upstream: str, tls: str, expected: object) -> None:
-    app, site = {"name": "pbx"}, {"name": "pbx", "upstream": upstream, "tls": tls}
-    made = Plan({"home": HostPlan(), "attic": HostPlan()}, {}, [])
-    assert endpoint(made, "attic", app, [Route(site, "attic", "home", app, site)]) == expected
+def test_an_app_that_runs_elsewhere_is_looked_at_where_its_proxy_reaches_it(place: str, tls: str, expected: object) -> None:
+    site = {"name": "pbx", "upstream": place, "tls": tls}
+    assert upstream(Route(site, "attic", "home", None, site)) == expected
+
+
+@pytest.mark.parametrize("target", [{"app": "npm"}, {"upstream": "http://192.168.1.30:80"}])
+def test_what_was_replaced_can_stand_in_the_site_where_that_shows_such_an_app(target: dict[str, str]) -> None:
+    site = {"name": "npm", "hosts": ["npm.example.org"], **target}
+    if "app" in target:
+        (one,) = looked_at(home=host(sites=[{**site, "accounts_replaced": ["admin"]}], found=LAN))
+        assert [row["user"] for row in one["accounts"]] == ["guest"]
+    (mistake,) = mistakes(APPS, home=host(sites=[{**site, "accounts_replaced": ["root"]}], found=LAN))
+    assert (mistake.site, mistake.field, mistake.value) == ("site npm", "accounts_replaced", "root")
 
 
 @pytest.mark.parametrize(
