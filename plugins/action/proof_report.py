@@ -22,6 +22,7 @@ from ansible_collections.homeserver.exposure.plugins.module_utils.proof.words im
 ARGUMENTS = {
     "probes": {"type": "list", "elements": "dict", "required": True},
     "results": {"type": "dict", "required": True},
+    "accounts": {"type": "dict", "default": {}},
     "audits": {"type": "dict", "default": {}},
     "watches": {"type": "dict", "default": {}},
     "network": {"type": "dict", "default": {}},

@@ -69,6 +69,16 @@ options:
     type: path
     default: ""
     version_added: 0.4.0
+  apps:
+    description:
+      - Apps that run here, as C(log_ins) of the Plan's host. Each is asked at its own address whether it has an owner, and whether a log-in that it came
+        with still works.
+      - An app counts log-ins that fail. So a run tries one at most that fails, remembers in C(/var/lib/exposure/accounts) how it ended, and tries it
+        again after 30 days, or when the version or the container of the app is another.
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.5.0
   wait:
     description: Seconds for which a failing site is tried again.
     type: float
@@ -90,6 +100,13 @@ outcomes:
   type: list
   elements: dict
   returned: always
+accounts:
+  description:
+    - What was seen of O(apps) - C(outcomes) in the same form, and C(findings), each with C(id), C(severity), C(about), C(what), C(why) and C(advice).
+    - A log-in that still works is in C(outcomes) with C(ok) false. It is not among RV(failures), which tell of what is served.
+  type: dict
+  returned: when O(apps) has any
+  version_added: 0.5.0
 certificates:
   description: For each C(host) and C(address) what M(homeserver.exposure.certificate_info) tells of an endpoint.
   type: list
@@ -114,6 +131,7 @@ from tempfile import NamedTemporaryFile
 from ansible.module_utils.basic import AnsibleModule
 
 try:
+    from ansible_collections.homeserver.exposure.plugins.module_utils.probe.accounts import look_at
     from ansible_collections.homeserver.exposure.plugins.module_utils.probe.every import probe_all
     from ansible_collections.homeserver.exposure.plugins.module_utils.probe.outcome import View
 except (ImportError, SyntaxError, TypeError):  # an older Python; with a newer one it is a fault of ours, that is to be seen
@@ -131,6 +149,7 @@ ARGUMENTS = {
     "own": {"type": "list", "elements": "str", "default": []},
     "local_root": {"type": "str", "default": ""},
     "store": {"type": "path", "default": ""},
+    "apps": {"type": "list", "elements": "dict", "default": []},
     "wait": {"type": "float", "default": 0},
 }
 
@@ -149,8 +168,9 @@ def main() -> None:
             root = kept.name
         view = View(its["connect_to"], its["timeout"], its["roots"], vantage=its["vantage"], own=tuple(its["own"]), local_root=root, store=its["store"])
         proof = probe_all(its["sites"], view, its["wait"], its["deadline"])
+    accounts = {"accounts": look_at(its["apps"], min(30, its["deadline"]), not module.check_mode).told()} if its["apps"] else {}
     outcomes = [asdict(one) for one in proof.outcomes]
-    module.exit_json(changed=False, vantage=its["vantage"], outcomes=outcomes, certificates=proof.certificates, failures=proof.failures)
+    module.exit_json(changed=False, vantage=its["vantage"], outcomes=outcomes, certificates=proof.certificates, failures=proof.failures, **accounts)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,11 @@ options:
         C(certificates) as M(homeserver.exposure.exposure_probe) gives them.
     type: dict
     required: true
+  accounts:
+    description: Host to the RV(homeserver.exposure.exposure_probe#module:accounts) of its apps. A log-in that everybody knows and that works is a failure.
+    type: dict
+    default: {}
+    version_added: 0.5.0
   audits:
     description: Host to what M(homeserver.exposure.exposure_audit) gave, or to a C(message) that says why it could not.
     type: dict

@@ -17,6 +17,12 @@ def address_watch() -> AddTo:
     return add_to
 
 
+def apps() -> AddTo:
+    from .apps import add_to
+
+    return add_to
+
+
 def certificates() -> AddTo:
     from .certificates import add_to
 
@@ -55,6 +61,7 @@ def watch() -> AddTo:
 
 AREAS: dict[str, tuple[str, Callable[[], AddTo]]] = {
     "address-watch": ("see when an address of this machine or of the router changes", address_watch),
+    "apps": ("tell how the apps are, and where their data and passwords lie", apps),
     "certificates": ("order, renew and install certificates", certificates),
     "ddns": ("keep names at the addresses of the home", ddns),
     "failure": ("note that a unit failed", failure),

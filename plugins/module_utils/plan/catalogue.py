@@ -121,10 +121,18 @@ ACCOUNT = {
     "json": Field(mapping, None),
     "form": Field(mapping, None),
     "granted": Field(values.many(values.status), [200]),
+    "refused": Field(values.many(values.status), [400, 401, 422]),
     "contains": Field(values.text, ""),
+    "location": Field(values.path, ""),
+    "cookie": Field(values.word, ""),
     "replace": Field(values.text, required=True),
 }
-UNCLAIMED = {"path": Field(values.path, required=True), "status": Field(values.many(values.status), [200]), "contains": Field(values.text, "")}
+UNCLAIMED = {
+    "path": Field(values.path, required=True),
+    "status": Field(values.many(values.status), [200]),
+    "contains": Field(values.text, ""),
+    "location": Field(values.path, ""),
+}
 DUMP = {
     "service": Field(values.slug, required=True),
     "command": Field(argv, required=True),
@@ -209,6 +217,11 @@ def check(name: str, entry: Mapping[str, Any], place: Place, mistakes: Mistakes)
     for line in ("version", "port"):
         if entry["image"] and not entry[line] and not mistakes.about(place.host, place.entry, line):
             mistakes.add(place.host, place.entry, line, "(missing)", "this line is needed", f"{line}: and its value")
+    for number, account in enumerate(entry["accounts"], 1):
+        ways = [line for line in ("json", "form") if account[line] is not None] or ["password"] * bool(account["password"])
+        if account["path"] and len(ways) != 1:
+            cure = "json: or form: with all that is sent to its path, or a password alone for HTTP Basic"
+            mistakes.add(place.host, place.entry, f"accounts[{number}]", account["user"], "it is not said in one way how it logs in", cure)
     services = {name, *entry["services"]}
     for where, rows in (("commands", entry["commands"]), ("backup.dumps", entry["backup"]["dumps"]), ("ports", entry["ports"].values())):
         for row in rows:

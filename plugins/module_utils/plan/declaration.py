@@ -95,6 +95,7 @@ SITE = {
     "tls": Field(values.one_of("acme", "local", "passthrough"), ""),
     "certificate": Field(values.slug, ""),
     "maintenance": Field(values.boolean, False),
+    "accounts_replaced": Field(values.many(values.text), []),
     "proxy_protocol": Field(values.boolean, False),
     "http_upstream": Field(values.upstream, ""),
     "http_paths": Field(values.many(values.location), []),

@@ -12,6 +12,7 @@ from .catalogue import read_catalogue
 from .certificates import add_certificates
 from .collection import House, Inventory, Route, join, read_house, take_off
 from .contradictions import check_names, check_ports, check_sites, check_stacks
+from .log_ins import add_log_ins
 from .mistakes import InventoryRefused, Mistakes
 from .model import Admission, HostPlan, Plan, Probe
 from .networks import gateway, pair, seen_as
@@ -45,6 +46,7 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     add_proxies(plan, house, routes)
     add_reachability(plan, house)
     add_stacks(plan, house, routes)
+    add_log_ins(plan, house, routes)
     add_declared(plan, house)
     add_watches(plan, house)
     check_stacks(plan, mistakes)

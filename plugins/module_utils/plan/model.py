@@ -237,12 +237,32 @@ class Watch:
 
 
 @dataclass
+class LogIns:
+    """Who gets into an app without being anybody: by one of the `accounts` that it came with, as the catalogue says, or by opening it first (`unclaimed`).
+
+    `name` is its compose project, '' where it is none of ours. `address`:`port`, with `tls`, is where this host reaches it; `hosts` are its public names,
+    each with its site, and `url` is where its owner opens it, '' where no site leads to it.
+    """
+
+    name: str
+    title: str
+    version: str
+    address: str
+    port: int
+    tls: bool
+    hosts: dict[str, str]
+    url: str
+    accounts: list[dict[str, Any]]
+    unclaimed: dict[str, Any] | None
+
+
+@dataclass
 class HostPlan:
     """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go; `used` those that look after
     the address. `public_address`: who is asked for it (address/model.py, Settings). `router`: whether the `forwardings` are printed for a person
     (manual), set (auto) for `router_lease` seconds each time, or nobody's affair (none). `challenges`: why certificates are proven in the way they are.
     `declared`: what is to listen there because of this Plan; `allowed`: what may, because the owner says so. `watch`: what it looks after by
-    itself."""
+    itself. `log_ins`: the apps that it looks at for log-ins that everybody knows."""
 
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
@@ -260,6 +280,7 @@ class HostPlan:
     declared: list[Declared] = field(default_factory=list)
     allowed: list[Declared] = field(default_factory=list)
     watch: Watch | None = None
+    log_ins: list[LogIns] = field(default_factory=list)
 
 
 @dataclass

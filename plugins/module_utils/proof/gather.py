@@ -12,7 +12,7 @@ from typing import Any
 from . import said
 from .life import Life, lives
 from .said import Said
-from .vantages import Check, Vantage, failing, outcomes, vantages
+from .vantages import Check, Vantage, failing, outcomes, vantages, with_accounts
 from .words import entries, mapping, plural, sentences
 
 VERSION = 1
@@ -80,10 +80,11 @@ class Given:
     network: Mapping[str, Any] = field(default_factory=dict)
     troubles: Sequence[str] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
+    accounts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def gather(given: Given, now: datetime, by: str = "homeserver.exposure") -> Proof:
-    given = replace(given, results={name: mapping(result) for name, result in given.results.items()})
+    given = replace(given, results=with_accounts({name: mapping(result) for name, result in given.results.items()}, given.accounts))
     found = dict(vantages(given.results))
     sites = [site_of(probe, given, now) for probe in given.probes]
     sites.sort(key=lambda one: (FAILED, UNPROVEN, OK).index(one.state))
@@ -98,6 +99,7 @@ def gather(given: Given, now: datetime, by: str = "homeserver.exposure") -> Proo
     certificates = list(said.of_certificates(given.results, wrong))
     findings = said.in_order(
         [
+            *said.of_accounts(given.accounts),
             *certificates,
             *said.of_different((site.host, site.certificates, site.checks) for site in sites),
             *said.of_audits(given.audits),

@@ -30,18 +30,20 @@ WRONG = {
     "HTTP/2": "no HTTP/2",
     "HTTP/3": "no HTTP/3",
     "WebSocket": "no WebSocket",
+    "accounts": "everybody knows its log-in",
 }
 """Checks whose names say what is hoped for."""
-BY = {"site": "Seen from", "certificate": "Seen from", "network": "Proven"}
+BY = {"site": "Seen from", "app": "Seen on", "certificate": "Seen from", "network": "Proven"}
 WHERE = {"outside": "outside", "lan": "at home", "server": "on the server", "controller": ""}
 
 
 def page(proof: Proof) -> str:
     """The whole HTML."""
-    elsewhere = [one for one in proof.findings if one.source != "network"]
+    elsewhere = [one for one in proof.findings if one.source not in ("app", "network")]
     body = [
         verdict(proof),
         section("What is wrong", "".join(said(one) for one in proof.wrong)),
+        section("Before somebody else does", "".join(said(one) for one in proof.findings if one.source == "app")),
         section("Sites", page_sites.table(proof)),
         *(
             section(title, "".join(said(one) for one in found) if severity != "note" else folded(found))

@@ -14,7 +14,7 @@ from .vantages import Check, Vantage, outcomes
 from .words import entries, mapping, plural, sentences
 
 WEIGHT = {"error": 0, "warning": 1, "note": 2}
-SOURCES = ("site", "certificate", "host", "watch", "network")
+SOURCES = ("site", "app", "certificate", "host", "watch", "network")
 """In this order, among equals."""
 NAME = "\0"
 """Stands for the name that a sentence is about, while alike sentences are put together."""
@@ -114,6 +114,14 @@ def of_different(sites: Iterable[tuple[str, Sequence[Life], Sequence[Check]]]) -
             )
             seen = [f"By {one.issuer}, {one.issued} to {one.expires}, SHA-256 {one.fingerprint[:16]}." for one in certificates]
             yield Said("warning", "certificates differ", "certificate", (what,), "Not every visitor gets the renewed one.", advice, tuple(seen), (host,))
+
+
+def of_accounts(accounts: Mapping[str, Any]) -> Iterator[Said]:
+    """Apps that nobody owns yet, or that came with log-ins of which nobody can see whether they still work."""
+    for host, seen in accounts.items():
+        for one in entries(mapping(seen).get("findings")):
+            what, why, advice = (str(one.get(line) or "") for line in ("what", "why", "advice"))
+            yield Said(weight(one.get("severity")), str(one.get("id", "")), "app", (what,), why, advice, (), sentences(one.get("about")), (host,))
 
 
 def of_audits(audits: Mapping[str, Any]) -> Iterator[Said]:

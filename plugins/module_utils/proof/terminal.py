@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from .gather import FAILED, OK, UNPROVEN, Proof, Site
@@ -32,16 +33,29 @@ def text(proof: Proof, page: str = "") -> str:
         lines += [row(MARKS[one.state], named(one), name, life(one), [cell(one, kind, proof) for kind in kinds]) for one in proof.sites]
         lines += [f"  * {PASSED}"] if any(one.passthrough for one in proof.sites) else []
         lines += [""]
-    besides = counted(proof.findings)
+    lines += to_do(proof)
+    besides = counted(one for one in proof.findings if one.source != "app")
     problems = [
         ended(f"  - {visible(': '.join(one.what[:2] if one.source == 'host' else one.what[:1]))}")
         for one in proof.findings
-        if one.severity == "error" and one.what
+        if one.severity == "error" and one.what and one.source != "app"
     ]
     lines += [f"Also found: {besides}{':' if problems else '.'}"] if besides else []
     lines += problems[:MOST] + ([f"  - and {len(problems) - MOST} more problems"] if len(problems) > MOST else [])
     lines += [f"All of it, with what to do: {page}"] if page else []
     return "\n".join(line.rstrip() for line in lines).rstrip()
+
+
+def to_do(proof: Proof) -> list[str]:
+    """What stands open to whoever comes first: what it is, and what to do."""
+    found = [one for one in proof.findings if one.source == "app"]
+    lines = [line for one in found[:MOST] for said in (f"! {visible(one.what[0])}", f"  {visible(one.advice)}") for line in wrapped(said)]
+    more = [f"  ! and {len(found) - MOST} more apps"] if len(found) > MOST else []
+    return [*lines, *more, *[""] * bool(found)]
+
+
+def wrapped(said: str) -> list[str]:
+    return textwrap.wrap(said, WIDTH, initial_indent="  ", subsequent_indent="    ", max_lines=4, placeholder="...", break_on_hyphens=False)
 
 
 def ended(line: str) -> str:

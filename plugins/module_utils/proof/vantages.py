@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .words import entries
+from .words import entries, mapping
 
 KINDS = {"outside": "Outside", "lan": "At home", "server": "Server", "controller": "Controller"}
 """From where one looks, and how its column is called."""
@@ -17,7 +17,7 @@ KINDS = {"outside": "Outside", "lan": "At home", "server": "Server", "controller
 WHOLE = {True: "ok", False: "failed", None: "unproven"}
 ORDER = (
     *("DNS", "name", "reachable", "certificate", "page", "redirect", "HSTS", "HTTP/2", "HTTP/3", "WebSocket", "body size", "client address"),
-    *("unknown name", "no name"),
+    *("unknown name", "no name", "owner", "accounts"),
 )
 """Checks in the order in which a visitor meets them; others follow."""
 
@@ -62,6 +62,20 @@ def outcomes(results: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
     for vantage, _ in vantages(results):
         for outcome in entries(results[vantage].get("outcomes")):
             yield vantage, outcome
+
+
+def with_accounts(results: Mapping[str, Any], accounts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a host saw of its apps (probe/accounts.py) beside what it saw of its sites as a server, or by itself where it serves none."""
+    found = dict(results)
+    for host, seen in accounts.items():
+        its = entries(mapping(seen).get("outcomes"))
+        if not its:  # a host that could not look has a row that says so
+            continue
+        row = next((name for name in (host, f"{host} (server)") if name in found and kind_of(found[name]) == "server"), "")
+        before = found[row] if row else {"kind": "server", "looked": True}
+        name = row or (f"{host} (server)" if host in found else host)
+        found[name] = {**before, "outcomes": [*entries(before.get("outcomes")), *its]}
+    return found
 
 
 def failing(results: Mapping[str, Any]) -> Iterator[str]:
