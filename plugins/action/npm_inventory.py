@@ -9,12 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.homeserver.exposure.plugins.module_utils.npm.moved import from_plain
 from ansible_collections.homeserver.exposure.plugins.module_utils.npm.place import Placed, place
 from ansible_collections.homeserver.exposure.plugins.module_utils.npm.settle import settle
-from ansible_collections.homeserver.exposure.plugins.module_utils.npm.write import host_file, hosts_file, report, vault_file
+from ansible_collections.homeserver.exposure.plugins.module_utils.npm.write import CONNECTION, host_file, hosts_file, report, vault_file
 
 ARGUMENTS = {
     "moved": {"type": "dict"},
@@ -45,8 +46,9 @@ class ActionModule(ActionBase):
             files[own / "vault.yml"] = vault_file(credentials, str(own / "vault.yml"))
         moved = from_plain(its["moved"]) if its["moved"] else None
         if moved:
-            settle(moved, host, str(folder), plain(variables.get("homeserver_host", {})))
-            files[folder / f"{host}.yml"] = hosts_file(host, plain(variables))
+            its_own = variables["hostvars"][host]
+            settle(moved, host, str(folder), known(its_own.get("homeserver_host", {}), ("addresses", "release")))
+            files[folder / f"{host}.yml"] = hosts_file(host, known(its_own, CONNECTION))
             files[own / "exposure.yml"] = host_file(moved, host, its["source"])
         try:
             placed, trouble = place(files, its["overwrite"], self._task.check_mode), ""
@@ -60,14 +62,12 @@ class ActionModule(ActionBase):
         return {**result, "failed": True, "msg": trouble} if trouble and moved else result
 
 
-def plain(variables: Any) -> dict[str, Any]:
-    """What of a host's variables is text, a number, or a list or mapping of them."""
+def known(variables: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """Those variables of a host that have a value which is plain data."""
     found = {}
-    for name in variables:
-        value = variables[name] if str(name).startswith("ansible_") or name in ("addresses", "release") else None
-        if value is not None:
-            try:
-                found[str(name)] = json.loads(json.dumps(value))
-            except (TypeError, ValueError):
-                continue
+    for name in names:
+        try:
+            found[name] = json.loads(json.dumps(variables[name]))
+        except (LookupError, TypeError, ValueError, AnsibleError):
+            continue
     return found

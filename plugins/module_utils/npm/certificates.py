@@ -43,6 +43,7 @@ def add_certificates(found: Found, moved: Moved, now: datetime) -> None:
     by = uses(found)
     sites = {entry.where: entry for entry in moved.sites}
     chosen = choose_account(found, by)
+    by_http: list[tuple[str, Mapping[str, Any]]] = []
     for one, row in found.certificates.items():
         nice = shown(row.get("nice_name") or "", 60)
         where = f"certificate {one} ({nice})" if nice else f"certificate {one}"
@@ -55,6 +56,10 @@ def add_certificates(found: Found, moved: Moved, now: datetime) -> None:
         elif flag(row["meta"], "dns_challenge"):
             entry = by_dns(found, one, row, where, chosen, moved)
         elif text(row.get("provider")) == "letsencrypt":
+            if row["meta"].get("unreadable"):
+                moved.lose(where, where, "What NPM noted of it cannot be read.", "Its sites get certificates of their own over http.")
+            else:
+                by_http.append((where, row))
             continue
         else:
             moved.lose(where, where, f"Its provider {shown(row.get('provider'))} is not known here.", "Its sites get certificates of Let's Encrypt.")
@@ -65,6 +70,11 @@ def add_certificates(found: Found, moved: Moved, now: datetime) -> None:
         if not any(not user.closed for user in using):
             entry.closed.append("Only what is commented out, or not carried over, uses it.")
         moved.certificates.append(entry)
+    if by_http:
+        why = "They were proven over http. Each site gets one of its own here, by the same way; NPM's are not taken."
+        rsa = [where for where, row in by_http if row["meta"].get("key_type") == "rsa"]
+        cure = f"For old clients that need RSA, write key_type: rsa in exposure_acme ({', '.join(rsa)} had it)." if rsa else "There is nothing to do."
+        moved.differ("certificates of Let's Encrypt", ", ".join(where for where, _ in by_http), why, cure)
     missing = [entry for user, entry in sites.items() for one, names in by.items() if one and one not in found.certificates and user in names]
     for entry in missing:
         moved.differ(f"site {entry.name}", entry.where, "Its certificate is not in the database any more.", "It gets one of its own here.")

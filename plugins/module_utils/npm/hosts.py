@@ -13,11 +13,11 @@ from typing import Any
 
 from ..plan import values
 from ..plan.mistakes import Refused
-from .left import shown
+from .left import shown, verbatim
 from .locations import BY_HAND, add_locations, upstream_lines
 from .moved import Entry, Moved
 from .names import Called, read_names
-from .read import Found, flag, number, text
+from .read import Found, flag, lines_of, number, text
 from .snippet import judge
 from .upstream import target
 
@@ -82,14 +82,15 @@ def begin(row: Mapping[str, Any], where: str, moved: Moved, called: Called) -> E
         moved.close(entry, "It is switched off in NPM.", "Take the # away to switch it on.")
     meta = row.get("meta")
     if isinstance(meta, dict) and meta.get("nginx_online") is False:
-        why = f"NPM could not serve it: {shown(meta.get('nginx_err') or 'it does not say why', 300)}."
+        why = f"NPM could not serve it: {verbatim(text(meta.get('nginx_err')) or 'it does not say why')}."
         moved.close(entry, why, "If it is to be served, take the # away.")
     return entry
 
 
 def add_access(entry: Entry, row: Mapping[str, Any], found: Found, moved: Moved) -> None:
     """An access list is not carried over, so the site is not."""
-    one = number(row.get("access_list_id"))
+    given = row.get("access_list_id")
+    one = 0 if given is None else number(given, -1)  # what is no number may have been meant to protect
     if not one:
         return
     known = found.access_lists.get(one)
@@ -104,7 +105,7 @@ def add_access(entry: Entry, row: Mapping[str, Any], found: Found, moved: Moved)
 
 def end(entry: Entry, row: Mapping[str, Any], found: Found, moved: Moved, custom: str) -> None:
     """What proxy hosts and redirection hosts have in common after their own."""
-    made = judge(text(row.get("advanced_config")))
+    made = judge(lines_of(row.get("advanced_config")))
     entry.lines.update(made.says)
     if made.guards:
         why = "Its advanced configuration has lines that may protect it, and they are not carried over."

@@ -16,7 +16,7 @@ from ..plan import values
 from ..plan.mistakes import Refused
 from .left import shown
 from .moved import Entry, Moved
-from .read import text
+from .read import lines_of, text
 from .snippet import judge
 from .upstream import target
 
@@ -44,12 +44,12 @@ def add_locations(entry: Entry, given: object, moved: Moved, host_network: bool)
 
 def add_location(entry: Entry, place: Mapping[str, Any], paths: list[dict[str, Any]], moved: Moved, host_network: bool) -> None:
     path, host = text(place.get("path")).strip(), text(place.get("forward_host"))
-    behind = text(place.get("forward_path")).strip()
+    behind = lines_of(place.get("forward_path")).strip()
     if "/" in host:
         host, _, rest = host.partition("/")
         behind = f"/{rest}"
     what = f"location {shown(path)} of site {entry.name}"
-    made = judge(text(place.get("advanced_config")))
+    made = judge(lines_of(place.get("advanced_config")))
     if made.guards:
         moved.close(entry, "It has lines of nginx that may protect it, and they are not carried over.", BY_HAND, what, made.guards)
     if lost := [*made.free, *(f"{line}: {value}" for line, value in made.says.items())]:

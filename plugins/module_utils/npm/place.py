@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..host import memory
-
-VAULT = "$ANSIBLE_VAULT"
 
 
 @dataclass
@@ -35,7 +34,7 @@ def place(files: dict[Path, str], overwrite: bool, check: bool) -> Placed:
         made.diff.append({"before_header": str(path), "after_header": str(path), "before": before or "", "after": content})
         if not check:
             if before is not None:
-                memory.write(path.with_name(f"{path.name}~"), before)
+                backup(path)
             memory.write(path, content)
     return made
 
@@ -43,6 +42,14 @@ def place(files: dict[Path, str], overwrite: bool, check: bool) -> Placed:
 def there(path: Path) -> str | None:
     """A file's content, None where there is none."""
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        return path.read_bytes().decode("utf-8", "replace")
     except FileNotFoundError:
         return None
+
+
+def backup(path: Path) -> None:
+    """A copy beside a file, with `~` after its name: Ansible does not read it as variables. Raises OSError."""
+    beside = path.with_name(f"{path.name}~")
+    beside.unlink(missing_ok=True)
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+        file.write(path.read_bytes())

@@ -46,7 +46,7 @@ class Credentials:
 
 @dataclass
 class Found:
-    """A data folder. Rows are as in the database, with their JSON read: a JSON that cannot be is None. `clients` and `users` count those of each access
+    """A data folder. Rows are as in the database, with their JSON read. `clients` and `users` count those of each access
     list by its id. `credentials` are by the id of the certificate. `custom`: the not empty files of `nginx/custom`, name -> text. `files`: the ids of
     certificates of the owner's own that have both their files."""
 
@@ -86,14 +86,25 @@ def flag(row: Mapping[str, Any], column: str, default: bool = False) -> bool:
     return bool(number(row.get(column), int(default)))
 
 
+UNREADABLE = "(unreadable)"
+"""In place of what a column should hold and does not, so that it is not taken for nothing."""
+
+
 def read_json(value: object) -> Any:
-    """A column that holds JSON; None for one that does not."""
-    if not isinstance(value, str) or len(value) > MOST_JSON:
+    """A column that holds JSON; None where it is empty, UNREADABLE where it is not JSON."""
+    if value is None:
         return None
+    if not isinstance(value, str) or len(value) > MOST_JSON:
+        return UNREADABLE
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        return None
+        return UNREADABLE
+
+
+def lines_of(value: object) -> str:
+    """Lines of nginx in a column; what is no text is one line that nothing can be made of, so that it is not taken for nothing."""
+    return value if isinstance(value, str) else "" if value is None else "(unreadable"
 
 
 def look(folder: Path, letsencrypt: Path) -> Found:
@@ -165,7 +176,7 @@ def tables(database: sqlite3.Connection, folder: Path) -> Found:
 def kept_meta(meta: object) -> dict[str, Any]:
     """Of what NPM notes of a certificate, what is used here: it notes private keys too (certificate.js, upload)."""
     names = ("dns_challenge", "dns_provider", "dns_provider_credentials", "propagation_seconds", "key_type", "letsencrypt_email")
-    return {name: meta[name] for name in names if name in meta} if isinstance(meta, dict) else {}
+    return {name: meta[name] for name in names if name in meta} if isinstance(meta, dict) else {"unreadable": True}
 
 
 TABLES = (

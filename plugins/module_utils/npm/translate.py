@@ -12,11 +12,11 @@ from . import providers
 from .certificates import add_certificates
 from .database import Unreadable, read_bytes
 from .hosts import add_proxy_hosts, add_redirections
-from .left import shown
+from .left import CLOSED, LOST, Left, shown
 from .locations import BY_HAND
 from .moved import Moved
 from .names import Called
-from .read import Found, custom_files, flag, number, text
+from .read import Found, custom_files, flag, lines_of, number, text
 from .snippet import judge
 
 
@@ -111,7 +111,7 @@ def add_dead_hosts(found: Found, moved: Moved) -> None:
             "For a page with 404, write a site with its names, and with paths but no upstream."
         )
         moved.lose(f"404 host {told}", where, "A site leads somewhere.", cure)
-        made = judge(text(row.get("advanced_config")))
+        made = judge(lines_of(row.get("advanced_config")))
         if lines := [*made.guards, *made.free]:
             moved.lose(f"advanced configuration of {where}", where, "The host is not carried over.", NONE, lines)
 
@@ -142,14 +142,22 @@ def add_access_lists(found: Found, moved: Moved) -> None:
         moved.lose(what, f"access list {one}", why, f"Its log-ins stay in access/{one} of NPM's folder.", [shown(rule, 100) for rule in clients[:200]])
 
 
+ABOVE = {"server_proxy": ("proxy",), "server_redirect": ("redirection",), "http": ("proxy", "redirection"), "http_top": ("proxy", "redirection")}
+"""Files of `nginx/custom`, and the kinds of hosts that their lines are for."""
+
+
 def add_custom(found: Found, moved: Moved) -> None:
     for name, content in found.custom.items():
         made = judge(content, http=name in ("http", "http_top"))
-        closes = made.guards and name in ("http", "http_top", "server_proxy", "server_redirect")
-        why = "It may protect sites, so those that it was for are written as comments." if closes else "It has no counterpart here."
+        sites = [entry.name for entry in moved.sites if entry.where.startswith(ABOVE.get(name, ()))] if made.guards else []
+        closes = bool(sites)
+        why = "It has no counterpart here."
+        if closes:
+            why = f"It may protect sites, so those that it was for are written as comments: {', '.join(sites)}."
         lines = [*made.guards, *made.free, *(f"{line}: {value}" for line, value in made.says.items())]
         do = BY_HAND if closes else "Most apps do without. Look that yours work."
-        moved.lose(f"nginx/custom/{name}.conf", f"nginx/custom/{name}.conf", why, do, lines)
+        what = f"nginx/custom/{name}.conf"
+        moved.left.append(Left(CLOSED if closes else LOST, what, what, why, do, lines))
 
 
 DEFAULT_SITES = {

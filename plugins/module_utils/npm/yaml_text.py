@@ -24,7 +24,7 @@ class Template(str):
 
 
 def quoted(value: str) -> str:
-    """A double-quoted scalar (yaml.org/spec/1.2.2, 7.3.1), all of it on one line."""
+    """A double-quoted scalar (yaml.org/spec/1.2.2, 7.3.1), all of it on one line. Half a letter (RFC 8259, 8.2) becomes U+FFFD."""
     escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
     made = []
     for letter in value:
@@ -33,6 +33,8 @@ def quoted(value: str) -> str:
             made.append(escapes[letter])
         elif letter.isprintable():
             made.append(letter)
+        elif 0xD800 <= code < 0xE000:  # half a letter, which JSON can hold and YAML cannot
+            made.append("\ufffd")
         else:
             made.append(f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}")
     return f'"{"".join(made)}"'

@@ -105,7 +105,8 @@ class Manager:
         self.letsencrypt.mkdir()
         self.path = self.data / "database.sqlite"
         self.database = sqlite3.connect(self.path, isolation_level=None)
-        self.database.executescript(FIRST if old else FIRST + LATER)
+        self.database.execute("PRAGMA synchronous = OFF")
+        self.database.executescript(f"BEGIN; {FIRST if old else FIRST + LATER} COMMIT;")
 
     def add(self, table: str, **columns: Any) -> int:
         """A row, of what NPM would write and what is given; a list or mapping as JSON. Returns its id."""
