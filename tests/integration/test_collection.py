@@ -37,7 +37,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", ["site", "verify", "remove", "trust", "diagnose", "lan"])
+@pytest.mark.parametrize("name", ["site", "verify", "remove", "trust", "diagnose", "lan", "import_npm"])
 def test_a_playbook_is_found_by_its_name_in_the_installed_collection(name: str, installed: Path) -> None:
     done = command("ansible-playbook", "-i", ROOT / "inventory/home", f"homeserver.exposure.{name}", "--syntax-check", collections=installed, cwd=installed)
     assert done.returncode == 0, done.stderr
