@@ -34,7 +34,8 @@ ansible_facts:
     homeserver_host:
       description: >-
         C(release) (code name), C(caddy) (version or empty), C(docker) and C(compose) (installed or not), C(archive) and C(suites) of apt,
-        C(addresses) on the home network, C(listening) sockets, and C(containers) of compose projects.
+        C(addresses) on the home network, C(listening) sockets, C(containers) of compose projects, and what apps were first started with and must
+        keep (C(fixed)).
       type: dict
 """
 

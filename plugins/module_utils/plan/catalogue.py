@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import values
+from .app_lines import check_lines
 from .declaration import PROOF, Field, Place, anything, read
 from .mistakes import Mistakes, Refused
 
@@ -113,6 +114,7 @@ COMMAND = {
     "look": Field(argv, required=True),
     "want": Field(values.text, required=True),
     "do": Field(argv, required=True),
+    "environment": Field(mapping, {}),
 }
 ACCOUNT = {
     "user": Field(values.text, required=True),
@@ -222,6 +224,7 @@ def check(name: str, entry: Mapping[str, Any], place: Place, mistakes: Mistakes)
         if account["path"] and len(ways) != 1:
             cure = "json: or form: with all that is sent to its path, or a password alone for HTTP Basic"
             mistakes.add(place.host, place.entry, f"accounts[{number}]", account["user"], "it is not said in one way how it logs in", cure)
+    check_lines(entry, place, mistakes)
     services = {name, *entry["services"]}
     for where, rows in (("commands", entry["commands"]), ("backup.dumps", entry["backup"]["dumps"]), ("ports", entry["ports"].values())):
         for row in rows:
