@@ -91,7 +91,10 @@ class Backups:
         left_out = [path for path in wish.get("leave_out", ()) if path]
         shelf = self.places.backups / name
         version = re.sub(r"[^A-Za-z0-9._-]", "_", tag(images.get(str(stack["app"])) or next(iter(images.values()), "")))[:60] or "unknown"
-        final = shelf / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(self.now()))}-{version}"
+        moment = self.now()
+        while [*shelf.glob(f"{stamp(moment)}-*")]:
+            moment += 1
+        final = shelf / f"{stamp(moment)}-{version}"
         making = shelf / f"{MAKING}{final.name}"
         try:
             shelf.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -114,7 +117,7 @@ class Backups:
                 "format": 1,
                 "name": name,
                 "app": stack["app"],
-                "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.now())),
+                "made": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)),
                 "why": why,
                 "version": version,
                 "images": dict(images),
@@ -221,6 +224,10 @@ class Backups:
     def prove(self, backup: Backup) -> None:
         for file in sorted(backup.folder.rglob("*.tar.gz")):
             archive.prove(file)
+
+
+def stamp(moment: float) -> str:
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime(moment))
 
 
 def tag(image: str) -> str:

@@ -82,6 +82,11 @@ class StackChange:
         self.tree = tree_of(stack, self.places)
         self.files = transaction.Transaction(tools.engine, step=tools.step)
 
+    def tidy(self) -> None:
+        """What a killed run was in the middle of goes, also where nothing else is to be done."""
+        tidy(self.tree)
+        self.tools.backups().tidy(self.name)
+
     def look(self) -> None:
         """What differs. Nothing is touched."""
         self.trial = read(self.places.records, self.name)
@@ -119,8 +124,6 @@ class StackChange:
 
     def carry_out(self) -> None:
         """All of it. Raises `Failure` with the previous version serving, or with a record from which the next run goes on."""
-        tidy(self.tree)
-        self.tools.backups().tidy(self.name)
         self.result.changed = True
         if self.trial and (self.trial.phase == BACK or self.trial.digest != self.tree.digest):
             self.finish(self.trial)

@@ -76,6 +76,7 @@ class Restore:
             if not self.tools.engine.has(image) and (trouble := self.tools.engine.pull(image)):
                 raise Failure(f"The image {image} of that time cannot be pulled: {shown(trouble)}\nNothing was changed.")
         with umask(0o022), locked(self.places.projects / name):
+            self.backups.tidy(name)
             trial = read(self.places.records, name)
             if trial is None or trial.phase != RESTORE:
                 self.room(backup)

@@ -63,13 +63,17 @@ class Stacks(Tools):
 
     def bring_up(self, stack: Mapping[str, Any], own: Sequence[Container], result: Result, there: bool, check: bool) -> None:
         change = StackChange(self, stack, own, result)
-        change.look()
-        change.foretell(there)
-        if not change.needed or check:
+        if check:
+            change.look()
+            change.foretell(there)
             result.changed = change.needed
             return
-        with locked(self.places.projects / result.name):
-            change.carry_out()
+        with locked(change.root):
+            change.tidy()
+            change.look()
+            change.foretell(there)
+            if change.needed:
+                change.carry_out()
 
     def take_down(self, stack: Mapping[str, Any], own: Sequence[Container], result: Result, there: bool, check: bool) -> None:
         """Containers, networks and the release go. Data, volumes and secrets go where the app is named to be wiped, backups never."""
