@@ -21,6 +21,8 @@ from .project import Places, Project, compose_of, images, services, tree_of
 from .reason import last_words, shown, versions
 from .trial import BACK, RESTORE, Trial, read
 
+AT_ONCE = 15
+"""Seconds in which an app that was started long ago has to show that it is well."""
 ONE_BACKUP = threading.Lock()
 """A disk is filled by one at a time, so that each sees the room that is left."""
 
@@ -154,13 +156,21 @@ class StackChange:
         self.keep(trial)
 
     def finish(self, trial: Trial) -> None:
-        """A trial of something that is no longer wanted, or one whose way back was cut short, is put back first."""
-        if trial.previous:
+        """A trial of something that is no longer wanted: where it is well, it ended well. Else, or where its way back was cut short, it is put back."""
+        release = resolved(Path(trial.release)) if trial.release else None
+        if trial.previous and trial.phase != BACK and trial.started and release and self.is_well(release):
+            link(self.root / "current", release)
+            trial.end(self.places.records)
+        elif trial.previous:
             self.put_back(trial)
         unproven, self.own = not trial.previous, self.tools.own(self.name)
         self.look()
         if unproven:  # what never was well is nothing to go back to
             self.trial = Trial(self.name, backup="")
+
+    def is_well(self, release: Path) -> bool:
+        health = {**self.stack["health"], "wait": AT_ONCE}
+        return not self.tools.well({**self.stack, "compose": compose_of(release), "health": health})
 
     def pull(self) -> None:
         """Images first: one that cannot be had changes nothing."""
@@ -217,9 +227,10 @@ class StackChange:
 
     def start(self, trial: Trial) -> str:
         trial.started = True
+        folder = self.change.staged if self.change and self.change.staged else self.root / "current"
+        trial.release = str(resolved(folder))
         trial.save(self.places.records)
         self.tools.step("up")
-        folder = self.change.staged if self.change and self.change.staged else self.root / "current"
         if trouble := self.tools.engine.up(self.tools.project(self.name, folder)):
             return f"it could not be started: {shown(trouble)}"
         self.tools.step("wait")
@@ -252,6 +263,13 @@ class StackChange:
         staged = self.change.staged if self.change else None
         if not trial.previous or (previous == current and not (staged or trial.files or trial.backup)):
             return f"Its containers are left as they are, for you to look: docker compose -p {self.name} logs. The next run goes on from there."
+        if self.trial and trial.phase != BACK and trial.backup and trial.started:
+            # It was begun by an earlier run, and may have been used since: nobody's letters are thrown away.
+            with ONE_BACKUP:
+                wish = {**(self.stack.get("backup") or {}), "dumps": []}
+                ran = images(compose_of(Path(trial.release)))
+                kept_too = self.tools.backups().make({**self.stack, "backup": wish}, ran, self.runs, "put back", [Path(trial.backup)])
+            self.result.backup = str(kept_too)
         trial.phase = BACK
         trial.save(self.places.records)
         self.tools.step("back stop")

@@ -16,7 +16,7 @@ from ..release.tree import File, Tree
 from . import archive
 from .backup import Backup, Backups, amount, opened
 from .change import Tools
-from .project import compose_of, images
+from .project import Project, compose_of, images
 from .reason import last_words, shown, versions
 from .trial import RESTORE, Trial, read
 
@@ -78,19 +78,20 @@ class Restore:
         with umask(0o022), locked(self.places.projects / name):
             self.backups.tidy(name)
             trial = read(self.places.records, name)
-            if trial is None or trial.phase != RESTORE:
+            if trial is None or trial.phase != RESTORE or trial.backup != str(backup.folder):
                 self.room(backup)
                 done.kept = self.keep(stack, backup, trial)
-                Trial(name, backup=str(backup.folder), phase=RESTORE, started=True).save(self.places.records)
-            self.put(stack, backup)
+                trial = Trial(name, backup=str(backup.folder), phase=RESTORE)
+                trial.save(self.places.records)
+            self.put(stack, backup, trial)
             if dumps:
                 self.load(stack, backup)
         self.tools.step("end")
         Trial(name).end(self.places.records)
         self.backups.prune(name, {backup.folder, *([Path(done.kept)] if done.kept else [])})
         done.said.append(
-            f"{name} is {versions(images(compose))} again, as it was at {told['made']}. Write version: {told['version']!r} into the inventory "
-            f"(exposure_apps, {name}), or the next run updates it again."
+            f'{name} is {versions(images(compose))} again, as it was at {told["made"]}. Write version: "{told["version"]}" into its line of '
+            "exposure_apps in the inventory, or the next run updates it again."
         )
         return done
 
@@ -124,9 +125,21 @@ class Restore:
             unfinished.end(self.places.records)
         return str(kept)
 
-    def put(self, stack: Mapping[str, Any], backup: Backup) -> None:
-        """Data and release as they were, and the containers of then."""
+    def put(self, stack: Mapping[str, Any], backup: Backup, trial: Trial) -> None:
+        """Data and release as they were, and the containers of then. One that was cut short after its start does not touch the data again."""
         name = str(stack["name"])
+        project = self.tools.project(name, self.places.projects / name / "current")
+        if not trial.started:
+            self.put_files(name, backup, project)
+            trial.started = True
+            trial.save(self.places.records)
+        self.tools.step("up")
+        trouble = self.tools.engine.up(project) or self.tools.well(stack)
+        if trouble:
+            words = last_words(self.tools.engine, stack, self.tools.own(name), self.places)
+            raise Failure(f"{name} is brought back from {backup.name}, and is not well: {shown(trouble)}\n{words}".strip())
+
+    def put_files(self, name: str, backup: Backup, project: Project) -> None:
         self.tools.step("stop")
         if self.tools.own(name) and (trouble := self.tools.engine.stop(name)):
             raise Failure(f"{name} could not be stopped: {shown(trouble)} Run again when that is repaired.")
@@ -136,17 +149,11 @@ class Restore:
             release.stage(change)
             release.commit(change)
             release.settle(change)
-        project = self.tools.project(name, self.places.projects / name / "current")
         self.backups.bring_secrets(backup)
         # Volumes have to be there to be filled.
         if backup.told["volumes"] and (trouble := self.tools.engine.up(project, start=False)):
             raise Failure(f"{name} could not be made ready: {shown(trouble)} Run again when that is repaired.")
         self.backups.bring_data(backup)
-        self.tools.step("up")
-        trouble = self.tools.engine.up(project) or self.tools.well(stack)
-        if trouble:
-            words = last_words(self.tools.engine, stack, self.tools.own(name), self.places)
-            raise Failure(f"{name} is brought back from {backup.name}, and is not well: {shown(trouble)}\n{words}".strip())
 
     def load(self, stack: Mapping[str, Any], backup: Backup) -> None:
         """The dumps, into the running databases."""

@@ -19,13 +19,14 @@ FORWARD, BACK, RESTORE = "forward", "back", "restore"
 class Trial:
     """A change of a stack that has not been proven yet.
 
-    digest: of the release tree on trial. previous: the release that served before, '' for a first start. backup: made before the first of the
-    trial's containers started. files: settings as they were, original -> copy, '' where there was none. started: whether the trial's containers
-    may have touched the data. phase: forward, back (it is being put back) or restore (a backup is being brought back).
+    digest: of the release tree on trial, and release: its folder. previous: the release that served before, '' for a first start. backup: made
+    before the first of the trial's containers started. files: settings as they were, original -> copy, '' where there was none. started:
+    whether its containers may have touched the data. phase: forward, back (it is being put back) or restore (a backup is being brought back).
     """
 
     name: str
     digest: str = ""
+    release: str = ""
     previous: str = ""
     backup: str = ""
     files: dict[str, str] = field(default_factory=dict)
