@@ -11,7 +11,7 @@ import yaml
 
 from plugins.module_utils.plan.audit import LISTENING
 from plugins.module_utils.plan.catalogue import read_catalogue
-from plugins.module_utils.plan.declaration import ACME, APP, CERTIFICATE, COPY, EAB, HOST, LOCAL_CA, PATH, SITE, VERIFY
+from plugins.module_utils.plan.declaration import ACME, APP, BACKUPS, CERTIFICATE, COPY, EAB, HOST, LOCAL_CA, PATH, SITE, VERIFY
 from plugins.module_utils.plan.make import Inventory, make
 from plugins.module_utils.plan.mistakes import Mistakes
 from plugins.module_utils.plan.published import DDNS, PUBLIC_ADDRESS
@@ -52,6 +52,7 @@ def test_every_line_that_can_be_declared_is_documented() -> None:
         (general, EAB),
         (general, LOCAL_CA),
         (general, VERIFY),
+        (general, BACKUPS),
         (general, LISTENING),
         (sections["An entry of `exposure_ddns`"], DDNS),
         (sections["`exposure_public_address`"], PUBLIC_ADDRESS),

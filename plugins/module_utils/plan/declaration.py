@@ -135,6 +135,28 @@ LOCAL_CA = {
     "page": Field(values.host_name, ""),
 }
 
+
+def backup_of(value: object) -> dict[str, Any]:
+    """What is kept of an app before another version of it starts: nothing (`false`), or all but what is left out."""
+    if isinstance(value, bool):
+        return {"make": value}
+    if not isinstance(value, Mapping) or set(value) - {"leave_out"}:
+        raise Refused("it does not say what is kept", "false for no backup, or {leave_out: [media]}")
+    below = values.many(lambda path: values.file_path(f"/{values.text(path)}").removeprefix("/"))
+    return {"leave_out": below(value["leave_out"])} if value else {}
+
+
+def several(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
+        raise Refused("it is not a number of backups", "a number such as 3")
+    return value
+
+
+BACKUPS = {
+    "directory": Field(values.file_path, "/var/backups/exposure"),
+    "keep": Field(several, 3),
+}
+
 APP = {
     "name": Field(values.slug, required=True),
     "app": Field(values.slug, ""),
@@ -146,6 +168,7 @@ APP = {
     "options": Field(values.mapping_of(values.environment_name), {}),
     "ports": Field(ports_of, {}),
     "accounts_replaced": Field(values.many(values.text), []),
+    "backup": Field(backup_of, {}),
     "state": Field(values.one_of("present", "absent"), "present"),
 }
 
@@ -169,6 +192,7 @@ HOST = {
     "address": Field(values.many(values.address), []),
     "app_networks": Field(values.network, "172.30.0.0/16"),
     "app_directory": Field(values.file_path, "/srv/exposure"),
+    "backups": Field(anything, {}),
     "timezone": Field(values.time_zone, "Etc/UTC"),
     "catalogue": Field(values.file_path, ""),
     "verify": Field(anything, {}),
@@ -262,6 +286,7 @@ def read_host(variables: Mapping[str, object], host: str, mistakes: Mistakes) ->
     taken["acme"] = read(ACME, taken["acme"], Place(host, "", "exposure_acme."), mistakes)
     if taken["acme_eab"]:
         taken["acme_eab"] = read(EAB, taken["acme_eab"], Place(host, "", "exposure_acme_eab."), mistakes)
+    taken["backups"] = read(BACKUPS, taken["backups"], Place(host, "", "exposure_backups."), mistakes)
     taken["verify"] = read(VERIFY, taken["verify"], Place(host, "", "exposure_verify."), mistakes)
     taken["sites"] = read_list(SITE, taken["sites"], host, "exposure_sites", mistakes)
     taken["apps"] = read_list(APP, taken["apps"], host, "exposure_apps", mistakes)

@@ -122,7 +122,8 @@ class Stack:
     `listen` are the published ports (`address`, `port`); `peers` the addresses that the app sees its proxies come from;
     `trust` is what a trust writer needs; `env` goes into `.env`; `secrets` are generated once on the host. `settings` are lines of files of the
     app (apps/), `commands` are looked at and run inside its running containers. `fixed`: what must not change after the first start (name ->
-    value), unless `confirmed`. `backup`: what is kept before a new version starts.
+    value), unless `confirmed`. `backup`: what is kept before a new
+    version starts (`make`, `dumps`, `leave_out`).
     """
 
     name: str

@@ -90,7 +90,9 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
     stack.commands = copy.deepcopy(entry["commands"])
     stack.fixed = {name: stack.env[name] for name in entry["fixed"] if name in stack.env}
     stack.confirmed = app["name"] in host["confirm"]
-    stack.backup = copy.deepcopy(entry["backup"])
+    own = {key: value for key, value in app["backup"].items() if key == "make"}
+    left_out = list(dict.fromkeys(entry["backup"]["leave_out"] + app["backup"].get("leave_out", [])))
+    stack.backup = {"make": True, **copy.deepcopy(entry["backup"]), **own, "leave_out": left_out}
     stack.folders = [{"path": f"{directory}/{name}", **rights} for name, rights in entry["folders"].items()]
     stack.health = {key: entry["health"][key] for key in ("path", "status", "contains", "wait")}
     if entry["trust"]:
