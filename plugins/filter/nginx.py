@@ -9,6 +9,9 @@ import re
 from typing import Any
 
 SAFE = re.compile(r"[A-Za-z0-9._~/=&?%+,@:\[\]*-]+\Z")
+TEXT = re.compile(r"[ -#%-~]*\Z")
+LONGEST = 4094
+"""Bytes of a word, without its quotes (ngx_conf_file.c, NGX_CONF_BUFFER)."""
 
 
 def nginx_token(value: Any) -> str:
@@ -21,6 +24,17 @@ def nginx_token(value: Any) -> str:
     if not SAFE.match(text):
         raise ValueError(f"{text!r} cannot stand in nginx's configuration: letters, digits and . _ ~ / = & ? % + , @ : [ ] * - only")
     return text
+
+
+def nginx_text(value: Any) -> str:
+    """A value of a header, or a body, as one word in quotes. There is no way to write a `$`, so that is refused, as is a line break. Raises ValueError."""
+    text = str(value)
+    if not TEXT.match(text):
+        raise ValueError(f"{text[:80]!r} cannot stand in nginx's configuration: plain ASCII without $ only")
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    if len(quoted) > LONGEST:
+        raise ValueError(f"{text[:80]!r} is too long for nginx's configuration: {len(quoted)} of at most {LONGEST} bytes")
+    return f"'{quoted}'"
 
 
 def nginx_pattern(value: Any) -> str:
@@ -40,4 +54,4 @@ def is_name(upstream: str) -> bool:
 
 class FilterModule:
     def filters(self) -> dict[str, Any]:
-        return {"nginx_token": nginx_token, "nginx_pattern": nginx_pattern, "is_name": is_name}
+        return {"nginx_token": nginx_token, "nginx_pattern": nginx_pattern, "nginx_text": nginx_text, "is_name": is_name}

@@ -225,7 +225,7 @@ def test_the_proof_fails_and_says_why_when_an_app_is_down() -> None:
     host("home").run("docker stop -t 1 whoami-whoami-1")
     run = playbook("verify", "-e", "verify_wait=0")
     assert run.code != 0
-    assert "from phone: who.casa.example: page" in run.output and "502" in run.output
+    assert "from phone: who.casa.example: page" in run.output and "answers 503 instead of 200: the app does not answer the proxy" in run.output
     assert "from the controller: who.casa.example" in run.output
     assert "home.casa.example: page" not in run.output
     host("home").run("docker start whoami-whoami-1")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import values
+from .answers import check_answers
 from .app_lines import check_lines
 from .declaration import PROOF, Field, Place, anything, read
 from .mistakes import Mistakes, Refused
@@ -191,6 +192,7 @@ def read_catalogue(entries: Mapping[str, object], mistakes: Mistakes) -> dict[st
             taken[part] = read_named(table, taken[part], place, part, mistakes)
         taken["proxy"]["answers"] = read_rows(ANSWER, taken["proxy"]["answers"], place, "proxy.answers", mistakes)
         taken["backup"]["dumps"] = read_rows(DUMP, taken["backup"]["dumps"], place, "backup.dumps", mistakes)
+        check_answers(taken, place, mistakes)
         check(name, taken, place, mistakes)
         found[name] = taken
     return found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 THROUGH_GROUP = "the site in the host_vars of one host only (in group_vars, every host of the group declares it)"
 INSIDE_TLS = (
-    *("certificate", "paths", "redirect", "upstream_name", "upstream_ca"),
+    *("certificate", "paths", "redirect", "upstream_name", "upstream_ca", "maintenance"),
     *("hsts", "max_body", "read_timeout", "keep_streams", "buffering", "compress", "log_queries"),
 )
 """Lines of a site that need a proxy which sees the requests themselves."""

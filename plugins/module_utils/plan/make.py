@@ -123,7 +123,7 @@ def add_what_is_served(probe: Probe, its: HostPlan) -> None:
     probe.engine, probe.http3 = its.proxy.engine, its.proxy.http3 and not probe.passthrough
     for site in its.proxy.sites:
         if site.name == probe.site:
-            probe.certificate, probe.hsts, probe.max_body = site.certificate, site.hsts, site.max_body
+            probe.certificate, probe.hsts, probe.max_body, probe.maintenance = site.certificate, site.hsts, site.max_body, site.maintenance
     stored = [one for one in its.certificates if probe.certificate and one.name == probe.certificate]
     probe.local = any(one.kind == "local" for one in stored)
     probe.wildcard = probe.engine == "caddy" and any(name.startswith("*.") for one in stored for name in one.hosts)

@@ -10,14 +10,14 @@ from typing import Any
 
 @dataclass
 class Location:
-    """Where the requests below one path go: `upstream` is `host:port`. With `strip`, the app sees the path without `path` before it.
+    """Where the requests below one path go: `upstream` is `host:port`. The app sees the path without `strip` (`path`, or the start of it) before it.
 
     Over TLS, the upstream's certificate is to be for `upstream_name`, and from an authority in `upstream_ca`: a file on the proxy, the
     system's where it is empty, or `any` for none at all.
     """
 
     path: str
-    strip: bool
+    strip: str
     upstream: str
     upstream_tls: bool = False
     upstream_name: str = ""
@@ -291,7 +291,7 @@ class Probe:
 
     `certificate` is its name in the store, '' where the proxy manages its own; `local`: by the authority of the home. `hsts` in seconds and `max_body`
     in bytes, each 0 for none. `echo`: where the app shows what it received (`path`), and in which `header` a client's address is. `peers`: the
-    addresses that the app sees its proxies come from, which are no client's."""
+    addresses that the app sees its proxies come from, which are no client's. `maintenance`: every page says so instead."""
 
     site: str
     host: str
@@ -313,6 +313,7 @@ class Probe:
     http3: bool = False
     echo: dict[str, str] | None = None
     peers: list[str] = field(default_factory=list)
+    maintenance: bool = False
 
 
 @dataclass

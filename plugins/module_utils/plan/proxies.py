@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import engines
+from .answers import answers, base, passed_on
 from .certificates import acme_settings, stored_name
 from .collection import House, Route
 from .contradictions import is_on
@@ -42,7 +43,7 @@ def add_proxies(plan: Plan, house: House, routes: list[Route]) -> None:
             house.mistakes.add(name, "", "(Debian release)", release, "this release is not supported for a proxy", cure)
             continue
         check_own_configuration(name, house)
-        add_proxy(plan, house, name, release, [route for route in routes if route.proxy == name])
+        add_proxy(plan, house, name, release, routes)
 
 
 def earlier(found: Any) -> list[str]:
@@ -66,8 +67,9 @@ def check_own_configuration(name: str, house: House) -> None:
             house.mistakes.add(name, "", path, "default_server", problem, "its listen lines without default_server")
 
 
-def add_proxy(plan: Plan, house: House, name: str, release: str, own: list[Route]) -> None:
+def add_proxy(plan: Plan, house: House, name: str, release: str, routes: list[Route]) -> None:
     host, found = house.hosts[name], house.inventory[name].found
+    own = [route for route in routes if route.proxy == name]
     engine = host["proxy"]
     split = any(route.site["tls"] == "passthrough" for route in own)
     wishes = [wish for wish in wishes_of(house, name, own) if wish.feature.engine == engine]
@@ -80,7 +82,7 @@ def add_proxy(plan: Plan, house: House, name: str, release: str, own: list[Route
             problem = f"to {wish.feature.what}, {TITLES[engine]} {needed} is needed; {name} ({release}) has {had}"
             house.mistakes.add(wish.host, wish.site, wish.field, wish.value, problem, wish.instead)
     whole = sorted((route for route in own if route.whole), key=lambda route: str(route.site["name"]))
-    sites = [proxy_site(route, own, house, engine, version) for route in whole if route.site["tls"] != "passthrough"]
+    sites = [proxy_site(route, routes, house, engine, version) for route in whole if route.site["tls"] != "passthrough"]
     passed = [passthrough(route, house) for route in whole if route.site["tls"] == "passthrough"]
     inside = engine == "nginx" and version >= engines.PASS.since
     splitter = ("pass" if inside else "proxy_protocol") if split else ""
@@ -131,20 +133,20 @@ def wishes_of(house: House, name: str, own: list[Route]) -> list[Wish]:
     return wishes
 
 
-def proxy_site(route: Route, own: list[Route], house: House, engine: str, version: Version) -> ProxySite:
+def proxy_site(route: Route, routes: list[Route], house: House, engine: str, version: Version) -> ProxySite:
     site = route.site
+    own = [one for one in routes if one.site is site]
     preset = house.apps[route.app["app"]]["proxy"] if route.app else {}
 
     def setting(key: str, default: int) -> int:
         return int(next((value for value in (site[key], preset.get(key)) if value is not None), default))
 
-    locations = [location(one, house) for one in own if one.site is site and (one.app or one.part["upstream"])]
     return ProxySite(
         site["name"],
         site["hosts"],
-        sorted(locations, key=lambda one: (-len(one.path), one.path)),
+        locations([one for one in own if one.app or one.part["upstream"]], house),
         stored_name(site, house.hosts[route.proxy]),
-        redirect(site["redirect"], own, house),
+        redirect(site["redirect"], [one for one in routes if one.proxy == route.proxy], house),
         site["hsts"],
         setting("max_body", 0),
         setting("read_timeout", 0),
@@ -152,6 +154,8 @@ def proxy_site(route: Route, own: list[Route], house: House, engine: str, versio
         bool(setting("buffering", 1)),
         bool(setting("compress", 1)),
         bool(setting("log_queries", 0)),
+        answers(own, routes, house),
+        site["maintenance"],
     )
 
 
@@ -169,19 +173,34 @@ def check_outside_ports(name: str, house: House) -> None:
         house.mistakes.add(name, "", "exposure_ports.https", ports["https"], problem, "443, or another port that nothing uses, such as 8443")
 
 
-def location(route: Route, house: House) -> Location:
+def locations(routes: list[Route], house: House) -> list[Location]:
+    """Where the requests of a site go, the longest path first. A path that a person declared is what they say, whatever an app would have passed on."""
+    found: dict[str, Location] = {}
+    for route in routes:
+        preset = house.apps[route.app["app"]]["proxy"] if route.app else {}
+        for path in passed_on(route, preset):
+            if path not in found or path == base(route):
+                found[path] = location(route, path, house)
+    return sorted(found.values(), key=lambda one: (-len(one.path), one.path))
+
+
+def location(route: Route, path: str, house: House) -> Location:
     part = route.part
-    path = "/" if route.whole else part["path"].rstrip("/") or "/"
+    strip = base(route) if part.get("strip") else ""
     if route.app:
-        return Location(path, False if route.whole else part["strip"], app_endpoint(route, house))
+        return Location(path, strip, app_endpoint(route, house))
     scheme, _, upstream = part["upstream"].partition("://")
     secure = scheme == "https"
     name = (part["upstream_name"] or upstream.rpartition(":")[0].strip("[]")) if secure else ""
-    return Location(path, False if route.whole else part["strip"], upstream, secure, name, part["upstream_ca"] if secure else "")
+    return Location(path, strip, upstream, secure, name, part["upstream_ca"] if secure else "")
 
 
 def passthrough(route: Route, house: House) -> Passthrough:
     site = route.site
+    only = house.apps[route.app["app"]]["proxy"]["only"] if route.app else []
+    if only:
+        problem = f"nothing but {', '.join(only)} of this app is to be reached, and with passthrough the proxy sees no paths"
+        house.mistakes.add(route.host, f"site {site['name']}", "tls", "passthrough", problem, "tls: acme or local")
     upstream = app_endpoint(route, house) if route.app else site["upstream"].partition("://")[2]
     beside = is_on(upstream.rpartition(":")[0], house.addresses(route.proxy))  # port 80 is the proxy's there
     http = site["http_upstream"].partition("://")[2] or ("" if route.app or beside else f"{upstream.rpartition(':')[0]}:80")

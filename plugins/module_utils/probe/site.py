@@ -90,6 +90,12 @@ class Visit:
             raise NotProven("no page was seen")
         return self.answer
 
+    def app(self) -> None:
+        """Raises NotProven where no page was seen, or none of the app's."""
+        self.seen()
+        if self.site.get("maintenance"):
+            raise NotProven("the site is in maintenance, and its app is not asked", "Take the line maintenance out when the work is done.")
+
 
 def at_address(visit: Visit) -> list[Outcome]:
     """All checks of a site at one address. A closed port ends them early; what follows from another failure is not proven."""
@@ -126,6 +132,8 @@ def at_address(visit: Visit) -> list[Outcome]:
     return [first, second, *(checked(name, check) for name, check in checks.items())]
 
 
+AWAY = "<main data-away>"
+"""Of the page that the proxy shows in place of an app (roles/caddy/files/away.html)."""
 APP_DOWN = "See on its host whether the app runs and what it says (docker ps -a, docker logs); for an upstream of your own, whether it listens where you said."
 
 
@@ -138,14 +146,26 @@ def page(visit: Visit) -> str:
     site = visit.site
     answer = wire.fetch(visit.secure(), place_of(site), site["path"], visit.timeout)
     visit.answer = answer
+    if site.get("maintenance"):
+        return resting(site["path"], answer)
     wanted: Sequence[int] = site.get("status") or ()
     if answer.status not in wanted if wanted else answer.status >= 500:
-        hint = {502: ": the app does not answer the proxy", 400: ": does the app trust the proxy?"}.get(answer.status, "")
+        away = answer.status == 502 or (answer.status == 503 and AWAY in answer.body)
+        hint = ": the app does not answer the proxy" if away else ": does the app trust the proxy?" if answer.status == 400 else ""
         what = f"{site['path']} answers {answer.status} instead of {' or '.join(map(str, wanted)) or 'a page'}{hint}"
         raise Wrong(what, APP_DOWN if answer.status in (502, 503, 504) else "See what the app itself says: docker logs of its container, or its own log.")
     if site.get("contains") and site["contains"] not in answer.body:
         raise Wrong(f"{site['path']} answers {answer.status}, but without the text {site['contains']!r}: is it another app?")
     return f"{answer.status}" if visit.view.vantage == SERVER else f"{answer.status}, certificate valid for {visit.host}"
+
+
+def resting(path: str, answer: wire.Page) -> str:
+    """A site in maintenance: every page says so, and when to come back (RFC 9110, sections 15.6.4 and 10.2.3)."""
+    later = answer.headers.get("retry-after", "")
+    if answer.status != 503 or not later:
+        what = f"{path} answers {answer.status}{'' if later else ' without Retry-After'}, although the site is declared maintenance: true"
+        raise Wrong(what, "See whether the run with that line ended well, and whether another server stands before the proxy.")
+    return f"in maintenance, as declared: {answer.status}, and to come back after {later} s"
 
 
 def redirect(visit: Visit) -> str:
@@ -205,7 +225,7 @@ def refused(name: str | None, visit: Visit) -> str:
 
 
 def websocket(visit: Visit) -> str:
-    visit.seen()
+    visit.app()
     wanted = visit.site["websocket"]
     answer = wire.upgrade(visit.secure(), place_of(visit.site), wanted["path"], visit.timeout, wanted.get("expects", ""))
     if answer.status != 101:
@@ -217,7 +237,7 @@ def websocket(visit: Visit) -> str:
 
 def body_size(visit: Visit) -> str:
     """What was promised can be sent; where that is little, more is refused. Nothing is kept: the path does not exist."""
-    visit.seen()
+    visit.app()
     if visit.sent:
         raise NotProven("it was sent before")
     promised = int(visit.site.get("max_body") or 0)
@@ -247,7 +267,7 @@ def client_address(visit: Visit) -> str:
         raise NotProven("TLS ends at the app, and what it is told is its own affair")
     if not site.get("echo"):
         raise NotProven("the app shows nobody's address")
-    visit.seen()
+    visit.app()
     claimed, channel = client.forged(), visit.secure()
     own = [str(channel.getsockname()[0]), *view.own]
     answer = wire.fetch(channel, place_of(site), site["echo"]["path"], visit.timeout, client.claims(claimed))

@@ -14,12 +14,13 @@ import yaml
 from hypothesis import strategies as st
 
 from plugins.action.release import STYLE
+from plugins.filter.away import FilterModule as away_filters
 from plugins.filter.caddyfile import FilterModule as caddyfile_filters
 from plugins.filter.nginx import FilterModule as nginx_filters
 from plugins.filter.nginx import is_name
 from plugins.module_utils.plan.make import Inventory, make
 from plugins.module_utils.plan.mistakes import InventoryRefused, Mistake
-from plugins.module_utils.plan.model import Location, Passthrough, Plan, Proxy, ProxySite
+from plugins.module_utils.plan.model import Answer, Location, Passthrough, Plan, Proxy, ProxySite
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = ROOT / "roles"
@@ -59,7 +60,7 @@ def places(apps: Mapping[str, Any] | None = None, **hosts: Inventory) -> set[tup
 def template(role: str, name: str) -> jinja2.Template:
     """A template of a role, read as the action `release` has Ansible read it."""
     environment = jinja2.Environment(**STYLE, undefined=jinja2.StrictUndefined)
-    for filters in (caddyfile_filters, nginx_filters):
+    for filters in (away_filters, caddyfile_filters, nginx_filters):
         environment.filters |= {f"homeserver.exposure.{key}": value for key, value in filters().filters().items()}
     return environment.from_string((ROLES / role / "templates" / name).read_text())
 
@@ -134,10 +135,17 @@ def benign_location(location: Location, number: int) -> dict[str, Any]:
     return {
         **asdict(location),
         "path": "/" if location.path == "/" else f"/path{number}",
+        "strip": f"/path{number}" if location.strip else "",
         "upstream": "name.lan:80" if is_name(location.upstream) else "192.0.2.1:8080",
         "upstream_name": "name.lan" if location.upstream_name else "",
         "upstream_ca": {"": "", "any": "any"}.get(location.upstream_ca, "/etc/ca.pem"),
     }
+
+
+def benign_answer(answer: Answer, number: int) -> dict[str, Any]:
+    """A harmless answer of the same shape."""
+    given = {"location": "/there" if answer.location else "", "body": '{"a":1}' if answer.body else ""}
+    return {**asdict(answer), "path": f"/answer{number}", **given, "headers": {f"X-Header-{n}": "plain" for n, _ in enumerate(answer.headers)}}
 
 
 def benign(site: ProxySite, number: int) -> dict[str, Any]:
@@ -146,6 +154,8 @@ def benign(site: ProxySite, number: int) -> dict[str, Any]:
         "name": f"site{number}",
         "hosts": [benign_host(f"n{n}.site{number}", name) for n, name in enumerate(site.hosts)],
         "locations": [benign_location(location, n) for n, location in enumerate(site.locations)],
+        "answers": [benign_answer(answer, n) for n, answer in enumerate(site.answers)],
+        "maintenance": site.maintenance,
         "certificate": f"stored{number}" if site.certificate else "",
         "redirect": "https://elsewhere.example.org" if site.redirect else "",
         **{key: getattr(site, key) for key in ("buffering", "compress", "log_queries")},
@@ -283,6 +293,7 @@ def served_sites(maybe: Maybe) -> st.SearchStrategy[dict[str, Any]]:
             "buffering": maybe(st.booleans()),
             "compress": maybe(st.booleans()),
             "log_queries": maybe(st.booleans()),
+            "maintenance": maybe(st.integers(0, 5).map(lambda lot: not lot)),
         },
     )
     return st.builds(lambda *parts: {name: value for part in parts for name, value in part.items()}, target, trust, limits)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from plugins.module_utils.probe import wire
 from plugins.module_utils.probe.every import probe_all
 from plugins.module_utils.probe.outcome import View
+from plugins.module_utils.probe.site import AWAY
 
 from .server import HOST, REDIRECT, Behaviour, Server, answers, authority, failing, page, request, seen
 
@@ -80,6 +81,8 @@ def test_an_expired_certificate_is_no_valid_one(make: Make, roots: str, tmp_path
     ("answer", "says"),
     [
         (page("502 Bad Gateway"), "/ answers 502 instead of 200: the app does not answer the proxy"),
+        (page("503 Service Unavailable", AWAY), "/ answers 503 instead of 200: the app does not answer the proxy"),
+        (page("503 Service Unavailable", "busy"), "/ answers 503 instead of 200"),
         (page("400 Bad Request"), "/ answers 400 instead of 200: does the app trust the proxy?"),
         (page("404 Not Found"), "/ answers 404 instead of 200"),
         (page(body="Welcome to nginx!"), "/ answers 200, but without the text 'Home': is it another app?"),
@@ -90,6 +93,33 @@ def test_an_expired_certificate_is_no_valid_one(make: Make, roots: str, tmp_path
 def test_a_page_that_is_not_the_apps_is_a_failure_that_says_why(make: Make, roots: str, tmp_path: Path, answer: bytes, says: str) -> None:
     outcome = seen(make(answers(answer), context=authority().context(tmp_path)), make(answers(REDIRECT)), roots)["page"]
     assert not outcome.ok and outcome.detail.strip() == says
+
+
+@pytest.mark.proves("R58")
+def test_a_site_in_maintenance_is_as_declared_and_what_its_app_would_say_is_not_proven(make: Make, roots: str, tmp_path: Path) -> None:
+    rest = page("503 Service Unavailable", AWAY, "Retry-After: 30")
+    outcomes = seen(
+        make(answers(rest), context=authority().context(tmp_path)),
+        make(answers(REDIRECT)),
+        roots,
+        maintenance=True,
+        echo={"path": "/", "header": "X-Forwarded-For"},
+    )
+    assert outcomes["page"].ok and outcomes["page"].detail == "in maintenance, as declared: 503, and to come back after 30 s"
+    for check in ("body size", "client address"):
+        assert outcomes[check].ok is None and "in maintenance" in outcomes[check].detail
+        assert "maintenance" in outcomes[check].advice
+
+
+@pytest.mark.proves("R58")
+@pytest.mark.parametrize("answer", [page(), page("503 Service Unavailable", "busy"), page("502 Bad Gateway", "", "Retry-After: 30")])
+def test_a_site_that_is_to_be_in_maintenance_and_shows_something_else_is_a_failure(make: Make, roots: str, tmp_path: Path, answer: bytes) -> None:
+    outcome = seen(make(answers(answer), context=authority().context(tmp_path)), make(answers(REDIRECT)), roots, maintenance=True)["page"]
+    assert outcome.ok is False and "although the site is declared maintenance: true" in outcome.detail
+
+
+def test_the_proof_knows_the_page_of_the_proxies() -> None:
+    assert AWAY in (Path(__file__).resolve().parents[3] / "roles/caddy/files/away.html").read_text()
 
 
 def test_without_a_declared_status_all_but_a_servers_fault_is_a_page(make: Make, roots: str, tmp_path: Path) -> None:
