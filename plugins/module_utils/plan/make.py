@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .app_refusals import check_apps
 from .audit import add_declared, read_listening
 from .catalogue import read_catalogue
 from .certificates import add_certificates
@@ -45,6 +46,7 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     add_proxies(plan, house, routes)
     add_reachability(plan, house)
     add_stacks(plan, house, routes)
+    check_apps(plan, house, routes)
     add_declared(plan, house)
     add_watches(plan, house)
     check_stacks(plan, mistakes)
@@ -99,7 +101,7 @@ def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:
         if not route.whole:
             continue
         site = route.site
-        entry = house.apps[route.app["app"]] if route.app else nothing
+        entry = route.entry or nothing
         proof = site["probe"] or entry["health"]
         closed = sorted({house.port(other.app, other.part["app_port"]) for other in routes if other.site is site and other.app})
         for name in site["hosts"]:

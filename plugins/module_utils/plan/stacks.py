@@ -79,6 +79,8 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
     stack.env = {
         **options,
         "EXPOSURE_DATA": directory,
+        "EXPOSURE_IMAGE": main["image"],
+        "EXPOSURE_VERSION": version,
         "EXPOSURE_URL": exposed.url,
         "EXPOSURE_HOST": exposed.hosts[0] if exposed.hosts else "",
         "EXPOSURE_HOSTS": " ".join(exposed.hosts),
@@ -93,6 +95,8 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
     stack.backup = copy.deepcopy(entry["backup"])
     stack.folders = [{"path": f"{directory}/{name}", **rights} for name, rights in entry["folders"].items()]
     stack.health = {key: entry["health"][key] for key in ("path", "status", "contains", "wait")}
+    if entry["health"]["here"]:  # the page is the app's own only under its public name
+        stack.health |= {"status": entry["health"]["here"], "contains": ""}
     if entry["trust"]:
         stack.trust = {
             "name": app["name"],
