@@ -74,7 +74,8 @@ def lines_of_sites(line: str, routes: Sequence[Route], house: House) -> Iterator
     part, _, key = line.partition(".")
     for route in (route for route in routes if route.whole):
         if part == "site":
-            yield Line(route.host, f"site {route.site['name']}", key, route.site[key])
+            value = route.site[key] if key != "proxy" else route.proxy if route.proxy != route.host else ""
+            yield Line(route.host, f"site {route.site['name']}", key, value)
         elif part == "ports":
             yield Line(route.proxy, "", f"exposure_ports.{key}", house.hosts[route.proxy]["ports"][key])
 

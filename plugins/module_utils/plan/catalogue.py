@@ -72,7 +72,7 @@ def mapping(value: object) -> dict[Any, Any]:
     return value
 
 
-REFUSED_LINE = re.compile(r"(image|version|(environment|options)\.[A-Za-z_][A-Za-z0-9_]*|site\.(tls|hosts)|ports\.https)\Z")
+REFUSED_LINE = re.compile(r"(image|version|(environment|options)\.[A-Za-z_][A-Za-z0-9_]*|site\.(tls|hosts|hsts|app_port|proxy)|ports\.https)\Z")
 """The lines of an inventory that an entry can refuse: those of its app, of a site that shows it, and the port by which that is reached."""
 
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*[a-z0-9](:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@sha256:[0-9a-f]{64})?\Z")
@@ -84,7 +84,7 @@ OPTION_KINDS = ("text", "word", "locale", "folder", "device", "host_name", "numb
 """What a value of an option may be; plan/options.py checks it."""
 
 HEALTH = {**PROOF, "wait": Field(values.duration, 120), "here": Field(values.many(values.status), [])}
-WEBSOCKET = {"path": Field(values.path, required=True), "expects": Field(values.text, "")}
+WEBSOCKET = {"path": Field(values.path, required=True), "expects": Field(values.text, ""), "log_in": Field(values.boolean, False)}
 ECHO = {"path": Field(values.path, required=True), "header": Field(values.text, "X-Forwarded-For")}
 PROXY = {
     "tls": Field(values.one_of("passthrough"), ""),
@@ -140,7 +140,13 @@ DUMP = {
     "restore": Field(argv, required=True),
     "file": Field(inside, required=True),
 }
-PORT = {"service": Field(values.slug, required=True), "port": Field(values.port, required=True), "publish": Field(values.port, 0)}
+PORT = {
+    "service": Field(values.slug, required=True),
+    "port": Field(values.port, required=True),
+    "publish": Field(values.port, 0),
+    "path": Field(values.path, "/"),
+    "status": Field(values.many(values.status), []),
+}
 OPTION = {"default": Field(values.text, ""), "kind": Field(values.one_of(*OPTION_KINDS), "text"), "say": Field(values.text, "")}
 REFUSAL = {
     "line": Field(values.matching(REFUSED_LINE, "it is no line that can be refused", "image, environment.NAME, site.tls or ports.https"), required=True),
@@ -165,6 +171,7 @@ ENTRY = {
     "secrets": Field(values.many(values.environment_name), []),
     "options": Field(anything, {}),
     "ports": Field(anything, {}),
+    "environment_for": Field(values.many(values.slug), []),
     "fixed": Field(values.many(values.environment_name), []),
     "health": Field(anything, {}),
     "websocket": Field(anything, None),
@@ -233,7 +240,13 @@ def check(name: str, entry: Mapping[str, Any], place: Place, mistakes: Mistakes)
         if entry["image"] and not entry[line] and not mistakes.about(place.host, place.entry, line):
             mistakes.add(place.host, place.entry, line, "(missing)", "this line is needed", f"{line}: and its value")
     services = {name, *entry["services"]}
-    for where, rows in (("commands", entry["commands"]), ("backup.dumps", entry["backup"]["dumps"]), ("ports", entry["ports"].values())):
+    named = [{"service": service} for service in entry["environment_for"]]
+    for where, rows in (
+        ("commands", entry["commands"]),
+        ("backup.dumps", entry["backup"]["dumps"]),
+        ("ports", entry["ports"].values()),
+        ("environment_for", named),
+    ):
         for row in rows:
             if row["service"] and row["service"] not in services:
                 mistakes.add(place.host, place.entry, where, row["service"], "the app has no such service", " or ".join(sorted(services)))
