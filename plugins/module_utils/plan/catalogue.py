@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,11 +74,19 @@ def mapping(value: object) -> dict[Any, Any]:
     return value
 
 
+REFUSED_LINE = re.compile(r"(image|version|(environment|options)\.[A-Za-z_][A-Za-z0-9_]*|site\.(tls|hosts|hsts|app_port|proxy)|ports\.https)\Z")
+"""The lines of an inventory that an entry can refuse: those of its app, of a site that shows it, and the port by which that is reached."""
+
+IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]*[a-z0-9](:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@sha256:[0-9a-f]{64})?\Z")
+MOVING = re.compile(r"([a-z]+|(latest|stable|edge|nightly|beta|dev|lts|main|master|release|rolling)[.-].*)\Z")
+"""Tags that are another image tomorrow: words alone, and what begins with one that says so."""
+OWN_IMAGE = ("${EXPOSURE_IMAGE}", ":${EXPOSURE_VERSION}")
+
 OPTION_KINDS = ("text", "word", "locale", "folder", "device", "host_name", "number", "port")
 """What a value of an option may be; plan/options.py checks it."""
 
-HEALTH = {**PROOF, "wait": Field(values.duration, 120)}
-WEBSOCKET = {"path": Field(values.path, required=True), "expects": Field(values.text, "")}
+HEALTH = {**PROOF, "wait": Field(values.duration, 120), "here": Field(values.many(values.status), [])}
+WEBSOCKET = {"path": Field(values.path, required=True), "expects": Field(values.text, ""), "log_in": Field(values.boolean, False)}
 ECHO = {"path": Field(values.path, required=True), "header": Field(values.text, "X-Forwarded-For")}
 PROXY = {
     "tls": Field(values.one_of("passthrough"), ""),
@@ -142,14 +151,30 @@ DUMP = {
     "restore": Field(argv, required=True),
     "file": Field(inside, required=True),
 }
-PORT = {"service": Field(values.slug, required=True), "port": Field(values.port, required=True)}
+PORT = {
+    "service": Field(values.slug, required=True),
+    "port": Field(values.port, required=True),
+    "publish": Field(values.port, 0),
+    "path": Field(values.path, "/"),
+    "status": Field(values.many(values.status), []),
+}
 OPTION = {"default": Field(values.text, ""), "kind": Field(values.one_of(*OPTION_KINDS), "text"), "say": Field(values.text, "")}
+REFUSAL = {
+    "line": Field(values.matching(REFUSED_LINE, "it is no line that can be refused", "image, environment.NAME, site.tls or ports.https"), required=True),
+    "like": Field(values.text, "*"),
+    "unlike": Field(values.text, ""),
+    "most": Field(values.port, 0),
+    "admits_proxy": Field(values.boolean, False),
+    "why": Field(values.text, required=True),
+    "write": Field(values.text, required=True),
+}
 
 ENTRY = {
     "title": Field(values.text, required=True),
     "image": Field(values.image, ""),
     "version": Field(values.image_tag, ""),
     "port": Field(values.port, 0),
+    "publish": Field(values.port, 0),
     "service": Field(compose_service, {}),
     "services": Field(companions, {}),
     "configs": Field(mapping, {}),
@@ -157,6 +182,7 @@ ENTRY = {
     "secrets": Field(values.many(values.environment_name), []),
     "options": Field(anything, {}),
     "ports": Field(anything, {}),
+    "environment_for": Field(values.many(values.slug), []),
     "fixed": Field(values.many(values.environment_name), []),
     "health": Field(anything, {}),
     "websocket": Field(anything, None),
@@ -169,11 +195,13 @@ ENTRY = {
     "unclaimed": Field(anything, None),
     "backup": Field(anything, {}),
     "privileged": Field(values.text, ""),
+    "moving": Field(values.text, ""),
+    "refuse": Field(anything, []),
     "notes": Field(values.many(values.text), []),
 }
 
 PARTS = {"health": HEALTH, "websocket": WEBSOCKET, "echo": ECHO, "proxy": PROXY, "trust": TRUST, "unclaimed": UNCLAIMED, "backup": BACKUP}
-LISTS = {"settings": SETTING, "commands": COMMAND, "accounts": ACCOUNT}
+LISTS = {"settings": SETTING, "commands": COMMAND, "accounts": ACCOUNT, "refuse": REFUSAL}
 NAMED = {"options": OPTION, "ports": PORT}
 
 
@@ -218,6 +246,8 @@ def check(name: str, entry: Mapping[str, Any], place: Place, mistakes: Mistakes)
     """What the lines of an entry mean together."""
     if name in entry["services"]:
         mistakes.add(place.host, place.entry, "services", name, "a service has the name of the app", "another name, such as database")
+    if entry["version"] and not entry["image"] and not mistakes.about(place.host, place.entry, "image"):
+        mistakes.add(place.host, place.entry, "image", "(missing)", "there is a version, and no image that it could be of", "image: and its name without a tag")
     for line in ("version", "port"):
         if entry["image"] and not entry[line] and not mistakes.about(place.host, place.entry, line):
             mistakes.add(place.host, place.entry, line, "(missing)", "this line is needed", f"{line}: and its value")
@@ -228,7 +258,39 @@ def check(name: str, entry: Mapping[str, Any], place: Place, mistakes: Mistakes)
             mistakes.add(place.host, place.entry, f"accounts[{number}]", account["user"], "it is not said in one way how it logs in", cure)
     check_lines(entry, place, mistakes)
     services = {name, *entry["services"]}
-    for where, rows in (("commands", entry["commands"]), ("backup.dumps", entry["backup"]["dumps"]), ("ports", entry["ports"].values())):
+    named = [{"service": service} for service in entry["environment_for"]]
+    for where, rows in (
+        ("commands", entry["commands"]),
+        ("backup.dumps", entry["backup"]["dumps"]),
+        ("ports", entry["ports"].values()),
+        ("environment_for", named),
+    ):
         for row in rows:
             if row["service"] and row["service"] not in services:
                 mistakes.add(place.host, place.entry, where, row["service"], "the app has no such service", " or ".join(sorted(services)))
+    if entry["proxy"]["http_paths"] and entry["proxy"]["tls"] != "passthrough":
+        mistakes.add(place.host, place.entry, "proxy.http_paths", "", "they are for an app that ends TLS itself", "proxy: with tls: passthrough too")
+    for name_of, service in {name: entry["service"], **entry["services"]}.items():
+        if service.get("privileged") and not entry["privileged"]:
+            mistakes.add(
+                place.host, place.entry, f"services.{name_of}.privileged", True, "nothing says why it cannot run without", "privileged: and the reason"
+            )
+        problem = wrong_image(service.get("image", ""), entry["moving"]) if name_of != name else ""
+        if problem:
+            mistakes.add(place.host, place.entry, f"services.{name_of}.image", service.get("image", "(missing)"), problem, "an image with a fixed tag")
+    if MOVING.match(entry["version"]):
+        mistakes.add(place.host, place.entry, "version", entry["version"], "this tag is another image tomorrow", "a fixed version in quotes")
+
+
+def wrong_image(image: object, moving: str) -> str:
+    """Why an image of a companion cannot be taken; '' for a right one. `moving`: why it may have a tag that moves."""
+    if not isinstance(image, str) or not image:
+        return "the service has no image"
+    if image == OWN_IMAGE[0] or image.endswith(OWN_IMAGE[1]):
+        return ""
+    if not IMAGE.match(image):
+        return "it is not the name of an image"
+    tag = image.partition("@")[0].rpartition("/")[2].rpartition(":")[2] if ":" in image.rpartition("/")[2] else ""
+    if "@" not in image and (not tag or MOVING.match(tag)) and not moving:
+        return "its tag is another image tomorrow" if tag else "it has no tag, and so is another image tomorrow"
+    return ""

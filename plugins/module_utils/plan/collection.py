@@ -30,13 +30,14 @@ class Inventory:
 @dataclass
 class Route:
     """Where requests of a site go: a site, or a `part` of it (an entry of its `paths`), joined with the host it was declared on, the host of
-    its proxy, and its app there."""
+    its proxy, and its app there. `entry` is what the catalogue says of what it shows, which may run elsewhere: then there is no `app`."""
 
     site: dict[str, Any]
     host: str
     proxy: str
     app: dict[str, Any] | None
     part: dict[str, Any]
+    entry: Mapping[str, Any] | None = None
 
     @property
     def whole(self) -> bool:
@@ -65,9 +66,10 @@ class House:
 
     def port(self, app: Mapping[str, Any], name: str = "") -> int:
         """The port on which an app is published; with `name`, that of one of its further ports."""
+        entry = self.apps[app["app"]]
         if name:
-            return int(app["ports"].get(name) or self.apps[app["app"]]["ports"][name]["port"])
-        return int(app["port"] or self.apps[app["app"]]["port"])
+            return int(app["ports"].get(name) or entry["ports"][name]["publish"] or entry["ports"][name]["port"])
+        return int(app["port"] or entry["publish"] or entry["port"])
 
     def url(self, proxy: str, name: str) -> str:
         """The address of a site for a person, with the port by which the proxy is reached where that is not the one of https."""
@@ -113,6 +115,7 @@ def join(house: House) -> list[Route]:
     routes = []
     for name, host in house.hosts.items():
         entries = apps_by_name(name, host, mistakes)
+        declared = {app for app, entry in entries.items() if entry["state"] != "absent"}
         for site in host["sites"]:
             where = f"site {site['name']}"
             proxy = "" if mistakes.about(name, where, "proxy") else choose_proxy(site, name, house.proxies, mistakes)
@@ -120,11 +123,13 @@ def join(house: House) -> list[Route]:
                 mistakes.add(name, where, "hosts", "(missing)", "the site has no name, and none can be made of exposure_domain", "hosts: [home.example.org]")
             for part in (site, *site["paths"]):
                 route = Route(site, name, proxy, None, part)
-                app = app_of(route, entries, mistakes)
+                route.entry = elsewhere(route, entries, declared, apps)
+                app = None if route.entry else app_of(route, entries, mistakes)
                 route.app = app if app and app["app"] in apps else None
+                route.entry = apps[route.app["app"]] if route.app else route.entry
                 check_app_port(route, apps, mistakes)
                 if route.whole:
-                    take_preset(site, apps[route.app["app"]]["proxy"] if route.app else {})
+                    take_preset(site, route.entry["proxy"] if route.entry else {}, route.app is None)
                 if proxy and site["hosts"]:
                     routes.append(route)
         host["apps"] = list(entries.values())
@@ -139,7 +144,32 @@ def join(house: House) -> list[Route]:
                     "the catalogue has no such app",
                     "one of " + ", ".join(sorted(apps)) + ", or an upstream of your own",
                 )
+        host["apps"] = [app for app in host["apps"] if has_image(name, app, apps, mistakes)]
     return routes
+
+
+def elsewhere(route: Route, entries: Mapping[str, Any], declared: set[str], apps: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the catalogue says of an app that a site names together with an upstream: one that runs there, and is not deployed here."""
+    name = route.part["app"]
+    if not route.whole or not name or not route.part["upstream"] or name in declared:
+        return None
+    found: Mapping[str, Any] | None = apps.get((entries[name]["app"] or name) if name in entries else name)
+    return found
+
+
+def has_image(host: str, app: Mapping[str, Any], apps: Mapping[str, Any], mistakes: Mistakes) -> bool:
+    """Whether an app can be deployed: the catalogue has its image, or the person says their own. False, and a mistake, where there is none."""
+    entry, where = apps.get(app["app"]), f"app {app['name']}"
+    if entry is None or app["state"] == "absent" or entry["image"]:
+        return True
+    if not entry["port"]:
+        cure = f"a site with app: {app['app']} and upstream: https://192.168.1.20, its address"
+        mistakes.add(host, where, "app", app["app"], f"{entry['title']} is an appliance of its own: it is shown, and not deployed", cure)
+        return False
+    for line in ("image", "version"):
+        if not app[line] and not mistakes.about(host, where, line):
+            mistakes.add(host, where, line, "(missing)", f"{entry['title']} has no image for everybody: it is one of your own", f"{line}: that of your image")
+    return bool(app["image"] and app["version"])
 
 
 def check_app_port(route: Route, apps: Mapping[str, Any], mistakes: Mistakes) -> None:
@@ -153,10 +183,16 @@ def check_app_port(route: Route, apps: Mapping[str, Any], mistakes: Mistakes) ->
         route.part["app_port"] = ""
 
 
-def take_preset(site: dict[str, Any], preset: Mapping[str, Any]) -> None:
-    """What the catalogue says of an app where its site says nothing: where its TLS ends, and what comes over http to it."""
+NEEDS = ("max_body", "read_timeout", "keep_streams", "buffering", "compress", "log_queries")
+
+
+def take_preset(site: dict[str, Any], preset: Mapping[str, Any], alone: bool = False) -> None:
+    """What the catalogue says of an app where its site says nothing: where its TLS ends, what comes over http to it, and where the app is not on a host
+    of the inventory (`alone`), what it needs of its proxy."""
     site["tls"] = site["tls"] or ("" if site["certificate"] else preset.get("tls", "")) or "acme"
     site["http_paths"] = site["http_paths"] or preset.get("http_paths") or ["/.well-known/acme-challenge/", "/.freepbx-known/"]
+    for line in NEEDS if alone and site["tls"] != "passthrough" else ():
+        site[line] = preset.get(line) if site[line] is None else site[line]
 
 
 def app_of(route: Route, entries: dict[str, dict[str, Any]], mistakes: Mistakes) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .app_refusals import check_apps
 from .audit import add_declared, read_listening
 from .catalogue import read_catalogue
 from .certificates import add_certificates
@@ -48,6 +49,7 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     add_reachability(plan, house)
     add_stacks(plan, house, routes)
     add_log_ins(plan, house, routes)
+    check_apps(plan, house, routes)
     add_declared(plan, house)
     add_watches(plan, house)
     check_stacks(plan, mistakes)
@@ -69,8 +71,9 @@ def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
             if app["app"] not in house.apps:
                 continue
             own = [route for route in routes if route.host == name and route.app is app]
-            exposed = Exposed(house.port(app), url=house.url(own[0].proxy, own[0].site["hosts"][0]) if own else "")
-            exposed.hosts = list(dict.fromkeys(name for route in own for name in route.site["hosts"]))
+            named = [route for route in own if not route.part["app_port"]] or own  # a further port has names of its own
+            exposed = Exposed(house.port(app), url=house.url(named[0].proxy, named[0].site["hosts"][0]) if named else "")
+            exposed.hosts = list(dict.fromkeys(name for route in named for name in route.site["hosts"]))
             entry = house.apps[app["app"]]
             wanted = {route.part["app_port"] for route in own if route.part["app_port"]} | app["ports"].keys() & entry["ports"].keys()
             exposed.further = [(entry["ports"][one]["service"], entry["ports"][one]["port"], house.port(app, one)) for one in sorted(wanted)]
@@ -98,22 +101,29 @@ def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
 
 def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:
     """What a client must see of each name."""
-    nothing: Mapping[str, Any] = {"health": {"path": "/", "status": [], "contains": ""}, "websocket": None, "echo": None}
+    nothing: Mapping[str, Any] = {"health": {"path": "/", "status": [], "contains": ""}, "websocket": None, "echo": None, "ports": {}}
     for route in routes:
         if not route.whole:
             continue
         site = route.site
-        entry = house.apps[route.app["app"]] if route.app else nothing
-        proof = site["probe"] or entry["health"]
+        entry = route.entry or nothing
+        own_port = entry["ports"].get(site["app_port"]) if site["app_port"] else None
+        proof = site["probe"] or {"contains": "", **(own_port or entry["health"])}
+        websocket = {line: entry["websocket"][line] for line in ("path", "expects")} if probed(entry["websocket"]) and not own_port else None
         closed = sorted({house.port(other.app, other.part["app_port"]) for other in routes if other.site is site and other.app})
         for name in site["hosts"]:
-            made = Probe(site["name"], name, route.proxy, proof["path"], proof["status"], proof["contains"], entry["websocket"], closed)
+            made = Probe(site["name"], name, route.proxy, proof["path"], proof["status"], proof["contains"], websocket, closed)
             made.passthrough = site["tls"] == "passthrough"
             made.https_port, made.http_port = (house.hosts[route.proxy]["ports"][scheme] for scheme in ("https", "http"))
             made.echo = entry["echo"]
             made.peers = [peer for stack in plan.hosts[route.host].stacks if route.app and stack.name == route.app["name"] for peer in stack.peers]
             add_what_is_served(made, plan.hosts[route.proxy])
             plan.probes.append(made)
+
+
+def probed(websocket: Mapping[str, Any] | None) -> bool:
+    """Whether anybody may open an app's WebSocket, without having logged in."""
+    return bool(websocket) and not (websocket or {})["log_in"]
 
 
 def add_what_is_served(probe: Probe, its: HostPlan) -> None:

@@ -8,6 +8,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from .filling import fill
 from .model import Stack
@@ -68,8 +69,10 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
     network = app["network"] or stack_network(host["app_networks"], app["name"])
     stack = Stack(app["name"], app["app"], "present", False, directory, version, network=network, secrets=list(entry["secrets"]))
     main = {"image": f"{app['image'] or entry['image']}:{version}", **HARDENED, **copy.deepcopy(entry["service"]), "x-port": entry["port"]}
-    main["environment"] = {**main.get("environment", {}), **{key: value.replace("$", "$$") for key, value in app["environment"].items()}}
-    services = {app["app"]: main, **{name: {**HARDENED, **service} for name, service in entry["services"].items()}}
+    services = {app["app"]: main, **{name: {**HARDENED, **copy.deepcopy(service)} for name, service in entry["services"].items()}}
+    for name in (app["app"], *entry["environment_for"]):
+        given = {key: value.replace("$", "$$") for key, value in app["environment"].items()}
+        services[name]["environment"] = {**services[name].get("environment", {}), **given}
     # A bridge of a fixed name and network: the gateway, which is the proxy's address for the app, is known before it exists.
     stack.compose = {
         "name": app["name"],
@@ -79,7 +82,11 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
     stack.env = {
         **options,
         "EXPOSURE_DATA": directory,
+        "EXPOSURE_IMAGE": main["image"],
+        "EXPOSURE_VERSION": version,
         "EXPOSURE_URL": exposed.url,
+        "EXPOSURE_AUTHORITY": exposed.url.partition("://")[2],
+        "EXPOSURE_PORT": str(urlsplit(exposed.url).port or 443) if exposed.url else "",
         "EXPOSURE_HOST": exposed.hosts[0] if exposed.hosts else "",
         "EXPOSURE_HOSTS": " ".join(exposed.hosts),
         "EXPOSURE_TIMEZONE": host["timezone"],
@@ -95,6 +102,8 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
     stack.backup = {"make": True, **copy.deepcopy(entry["backup"]), **own, "leave_out": left_out}
     stack.folders = [{"path": f"{directory}/{name}", **rights} for name, rights in entry["folders"].items()]
     stack.health = {key: entry["health"][key] for key in ("path", "status", "contains", "wait")}
+    if entry["health"]["here"]:  # the page is the app's own only under its public name
+        stack.health |= {"status": entry["health"]["here"], "contains": ""}
     if entry["trust"]:
         stack.trust = {
             "name": app["name"],
