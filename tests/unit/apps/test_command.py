@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from plugins.filter.stacks import stack_trees
+from plugins.module_utils.apps.project import Places, tree_of
 from plugins.module_utils.command.apps import apps, lines
 from plugins.module_utils.command.main import main
 
@@ -25,11 +25,11 @@ def server(tmp_path: Path) -> Path:
         {"name": "npm", "state": "present", "compose": {"services": shop}, "env": env, "secrets": ["ADMIN_PASSWORD", "DB_PASSWORD"]},
         {"name": "whoami", "state": "present", "compose": {"services": who}, "env": {"EXPOSURE_DATA": "/srv/exposure/whoami"}, "secrets": []},
     ]
-    for tree in stack_trees(stacks, str(tmp_path / "stacks")):
-        for file in tree["files"]:
-            path = Path(tree["root"], "current", file["path"])
+    for tree in (tree_of(stack, Places(projects=tmp_path / "stacks")) for stack in stacks):
+        for file in tree.files:
+            path = Path(tree.root, "current", file.path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(file["content"])
+            path.write_bytes(file.content)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "npm.env").write_text(f"ADMIN_PASSWORD={HUSH}1\nDB_PASSWORD={HUSH}2\n")
     return tmp_path
