@@ -1,5 +1,5 @@
-"""Each role's README, made from its argument spec and defaults, and the table of providers in ddns.md, made from their classes. `--check` says whether one
-is not current."""
+"""Each role's README, made from its argument spec and defaults; the table of providers in ddns.md, made from their classes; that of apps in apps.md, made from
+the catalogue. `--check` says whether one is not current."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ from plugins.module_utils.ddns.providers import registry  # noqa: E402
 ROLES = ROOT / "roles"
 PROVIDERS = ROOT / "docs" / "ddns.md"
 BEGIN, END = "<!-- providers: made by `make docs` from plugins/module_utils/ddns/providers -->", "<!-- end of providers -->"
+
+CATALOGUE = ROOT / "roles" / "apps" / "catalogue"
+APPS = ROOT / "docs" / "apps.md"
+APPS_BEGIN, APPS_END = "<!-- apps: made by `make docs` from roles/apps/catalogue -->", "<!-- end of apps -->"
 
 HEAD = (
     "provider",
@@ -97,17 +101,71 @@ def line(*cells: str) -> str:
 
 def providers(page: str) -> str:
     """The page with the table as it has to be now."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise SystemExit(f"{PROVIDERS.name} has no place for the table of providers: {BEGIN} ... {END}")
     rows = "\n".join((line(*HEAD), "|" + "---|" * len(HEAD), *map(row, registry.NAMES)))
-    return f"{before}{BEGIN}\n\n{rows}\n\n{END}{after}"
+    return between(page, PROVIDERS.name, BEGIN, END, rows)
+
+
+def apps(page: str) -> str:
+    """The page with every app of the catalogue as it is now: a table of all, then what an owner decides and should know of each."""
+    entries = sorted(((path.stem, yaml.safe_load(path.read_text())) for path in CATALOGUE.glob("*.yml")), key=lambda found: found[1]["title"].lower())
+    table = [line("app", "what it is", "version", "port on the host", "how it learns of its proxy"), "|---|---|---|---|---|"]
+    table += [
+        line(f"[`{name}`](#{name})" if about(name, entry) else f"`{name}`", entry["title"], version_of(entry), ports_of(entry), told(entry))
+        for name, entry in entries
+    ]
+    return between(page, APPS.name, APPS_BEGIN, APPS_END, "\n".join([*table, *(text for name, entry in entries for text in about(name, entry))]))
+
+
+def version_of(entry: dict[str, Any]) -> str:
+    if entry.get("image"):
+        return f"`{entry['version']}`"
+    return "your own image" if entry.get("port") else "runs elsewhere"
+
+
+def ports_of(entry: dict[str, Any]) -> str:
+    own = [str(entry.get("publish") or entry["port"])] if entry.get("port") else []
+    return ", ".join([*own, *(f"{name} {port.get('publish') or port['port']}" for name, port in entry.get("ports", {}).items())])
+
+
+def told(entry: dict[str, Any]) -> str:
+    """Where an app is told of its proxy and its public name."""
+    services = [entry.get("service", {}), *entry.get("services", {}).values()]
+    variables = {name: str(value) for service in services for name, value in service.get("environment", {}).items()}
+    known = ("EXPOSURE_PROXIES", "EXPOSURE_URL", "EXPOSURE_HOST", "EXPOSURE_AUTHORITY")
+    named = [name for name, value in variables.items() if any(what in value for what in known)]
+    files = [f"`{row['file']}`" for row in entry.get("settings", [])]
+    told_in = {name for name, config in entry.get("configs", {}).items() if any(what in config["content"] for what in known)}
+    files += sorted({f"`{one['target']}`" for service in services for one in service.get("configs", []) if one["source"] in told_in})
+    files += ["files of its own, before and after 2026.8"] if entry.get("trust") else []
+    ends = ["nothing: it ends TLS itself"] if entry.get("proxy", {}).get("tls") == "passthrough" and not named and not files else []
+    return ", ".join([*files, *(f"`{name}`" for name in named), *ends]) or "it has no such setting"
+
+
+def about(name: str, entry: dict[str, Any]) -> list[str]:
+    """A section: what a person decides, what cannot be changed, and the notes."""
+    lines = []
+    for option, said in entry.get("options", {}).items():
+        default = f" (`{said['default']}`)" if said.get("default") else ", which has no default"
+        lines.append(f"decide `{option}`{default}: {said['say']}")
+    lines += [f"cannot change after its first start: {', '.join(f'`{one}`' for one in entry['fixed'])}"] if entry.get("fixed") else []
+    lines += [f"comes with `{account['user']}`: {account['replace']}" for account in entry.get("accounts", [])[:1]]
+    lines += [f"privileged, since {entry['privileged']}"] if entry.get("privileged") else []
+    lines += entry.get("notes", [])
+    return ["", f"### {name}", "", f"{entry['title']}", "", *(f"- {one}" for one in lines)] if lines else []
+
+
+def between(page: str, name: str, begin: str, end: str, rows: str) -> str:
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        raise SystemExit(f"{name} has no place for its table: {begin} ... {end}")
+    return f"{before}{begin}\n\n{rows}\n\n{end}{after}"
 
 
 def main() -> int:
     pages = {role / "README.md": readme(role) for role in sorted(ROLES.iterdir())}
     pages[PROVIDERS] = providers(PROVIDERS.read_text())
+    pages[APPS] = apps(APPS.read_text())
     old = []
     for path, text in pages.items():
         if not path.exists() or path.read_text() != text:
