@@ -254,7 +254,7 @@ def test_an_update_is_backed_up_and_can_be_taken_back(server: Server) -> None:
     assert "There is no backup of attic" in server.play(playbook=restore, restore_app="attic")
     assert "changed=1" in server.play(playbook=restore, restore_app="cloud", options=("--check",)) and server.page() == "app v2"
     back = server.play(playbook=restore, restore_app="cloud", restore_dumps=True)
-    assert "failed=0" in back and "version: 'v1'" in back and server.page() == "app v1", back
+    assert "failed=0" in back and 'version: "v1"' in back and server.page() == "app v1", back
     data = server.sh("cd /srv/exposure/cloud/data; cat version letters loaded media/film; stat -c '%u:%g %a' letters .")
     assert data.splitlines() == ["v1", "dear all", "v1", "film", "1234:4321 644", "0:0 700"]
     assert "changed=0" in server.play(stack("v1"), stack(name="media"))

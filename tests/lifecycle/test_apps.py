@@ -82,3 +82,28 @@ def test_a_changed_app_is_the_only_one_that_restarts_and_its_old_project_is_kept
     assert back.code == 0, back.output
     assert whoami("phone", "who.casa.example")["name"] == ""
     host("home").run("docker compose -p pair down")
+
+
+@pytest.mark.proves("R57")
+def test_a_version_that_cannot_be_had_leaves_the_old_one_serving(tmp_path: Path) -> None:
+    def newer(variables: dict[str, Any]) -> None:
+        variables["exposure_apps"].append({"name": "whoami", "version": "v9.9.9"})
+
+    before = started()
+    run = playbook("site", inventory=inventory_with(tmp_path, home=newer))
+    assert run.code != 0 and "cannot be pulled" in run.output and "whoami:v1.11.0 goes on serving" in run.output, run.output
+    assert started() == before and whoami("phone", "who.casa.example")["name"] == ""
+
+
+@pytest.mark.proves("R53", "R57")
+def test_an_app_that_does_not_get_well_is_put_back_and_the_next_run_changes_nothing(tmp_path: Path) -> None:
+    def deaf(variables: dict[str, Any]) -> None:
+        variables["exposure_apps"].append({"name": "whoami", "environment": {"WHOAMI_PORT_NUMBER": "9"}})
+
+    before = {name: when for name, when in started().items() if "whoami" not in name}
+    run = playbook("site", inventory=inventory_with(tmp_path, home=deaf))
+    assert run.code != 0 and "is not well after 60 s" in run.output and "serves again" in run.output, run.output
+    assert whoami("phone", "who.casa.example")["name"] == ""
+    assert {name: when for name, when in started().items() if "whoami" not in name} == before
+    again = playbook("site")
+    assert again.code == 0 and set(again.changed.values()) == {0}, again.output

@@ -8,6 +8,7 @@ import contextlib
 import gzip
 import os
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ XATTR = "SCHILY.xattr."
 FAST = 1
 """Compression that keeps up with a disk, so that an app is stopped for a short time."""
 PIECE = 1 << 20
+BROKEN = (OSError, EOFError, zlib.error, tarfile.TarError)
+"""What is raised where an archive cannot be read."""
 
 
 def entries(folder: Path, leave_out: Sequence[str]) -> Iterator[Path]:
@@ -75,8 +78,10 @@ def prove(file: Path) -> None:
         with gzip.open(file) as content:
             while content.read(PIECE):
                 pass
-    except (OSError, EOFError) as error:
+    except BROKEN as error:
         raise Failure(f"{file} is damaged ({error}), and nothing was changed. Take another backup.") from error
+    if not file.stat().st_size:
+        raise Failure(f"{file} is empty, and nothing was changed. Take another backup.")
 
 
 def unpacked(file: Path) -> int:
@@ -91,9 +96,12 @@ def replace(file: Path, folder: Path, leave_out: Sequence[str] = ()) -> None:
     folder = folder.resolve()
     wipe(folder, {folder / path for path in leave_out})
     attributes: list[tuple[Path, str, bytes]] = []
-    with tarfile.open(file, "r:gz") as archive:
-        trusted: dict[str, Any] = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
-        archive.extractall(folder, members=checked(archive, folder, attributes), numeric_owner=True, **trusted)
+    trusted: dict[str, Any] = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
+    try:
+        with tarfile.open(file, "r:gz") as archive:
+            archive.extractall(folder, members=checked(archive, folder, attributes), numeric_owner=True, **trusted)
+    except BROKEN as error:
+        raise Failure(f"{file} could not be unpacked into {folder}: {error}.") from error
     for path, name, value in attributes:  # last, for a change of owner takes some away
         with contextlib.suppress(OSError):
             if os.getxattr(path, name, follow_symlinks=False) == value:

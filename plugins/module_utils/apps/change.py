@@ -263,7 +263,10 @@ class StackChange:
         staged = self.change.staged if self.change else None
         if not trial.previous or (previous == current and not (staged or trial.files or trial.backup)):
             return f"Its containers are left as they are, for you to look: docker compose -p {self.name} logs. The next run goes on from there."
-        if self.trial and trial.phase != BACK and trial.backup and trial.started:
+        kept = bool(trial.backup and trial.started)
+        if kept:
+            self.tools.backups().prove(opened(Path(trial.backup)))
+        if self.trial and trial.phase != BACK and kept:
             # It was begun by an earlier run, and may have been used since: nobody's letters are thrown away.
             with ONE_BACKUP:
                 wish = {**(self.stack.get("backup") or {}), "dumps": []}
@@ -275,7 +278,6 @@ class StackChange:
         self.tools.step("back stop")
         if trouble := self.tools.engine.stop(self.name):
             raise Failure(f"it could not be stopped: {shown(trouble)}")
-        kept = bool(trial.backup and trial.started)
         if kept:
             backup = opened(Path(trial.backup))
             self.tools.backups().bring_data(backup)

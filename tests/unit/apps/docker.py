@@ -6,8 +6,10 @@ the data of a newer one: so who goes back needs the data from before, too.
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,18 @@ from plugins.module_utils.apps.stacks import Stacks
 from plugins.module_utils.release.disk import Failure
 
 ORDER = ["v1", "v2", "sick"]
+LOCK = threading.RLock()
+
+
+def alone(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Stacks go side by side, and its state is one file."""
+
+    @functools.wraps(method)
+    def locked(*given: Any, **named: Any) -> Any:
+        with LOCK:
+            return method(*given, **named)
+
+    return locked
 
 
 class Clock:
@@ -50,6 +64,7 @@ class Docker:
         new.write_text(json.dumps(state))
         new.replace(self.file)
 
+    @alone
     def note(self, what: str) -> dict[str, Any]:
         state = self.state()
         state["asked"].append(what)
@@ -74,6 +89,7 @@ class Docker:
     def has(self, image: str) -> bool:
         return image in self.state()["images"]
 
+    @alone
     def pull(self, image: str) -> str:
         state = self.note(f"pull {image}")
         if image not in state["registry"]:
@@ -82,13 +98,14 @@ class Docker:
         self.keep(state)
         return ""
 
+    @alone
     def up(self, project: Project, start: bool = True) -> str:
         state = self.note(f"up {project.name}")
         found = {}
         for name, service in services(compose_of(project.folder)).items():
             if service["image"] not in state["images"]:
                 return f"no image {service['image']}"
-            found[name] = {"image": service["image"], "state": "running" if start else "created"}
+            found[name] = {"image": service["image"], "state": "running" if start else "created", "level": service["environment"].get("LEVEL")}
             if start:
                 self.migrate(Path(service["x-data"]), service["image"])
         state["containers"][project.name] = found
@@ -102,6 +119,7 @@ class Docker:
         if ORDER.index(version) > ORDER.index(before) or not file.exists():
             file.write_text(version)
 
+    @alone
     def become(self, project: str, verb: str, state_of: str) -> str:
         state = self.note(f"{verb} {project}")
         if (self.folder / f"no {verb}").exists():
@@ -117,6 +135,7 @@ class Docker:
     def start(self, project: str) -> str:
         return self.become(project, "start", "running")
 
+    @alone
     def down(self, project: str, volumes: bool) -> str:
         state = self.note(f"down {project}{' with volumes' if volumes else ''}")
         state["containers"].pop(project, None)
@@ -146,6 +165,8 @@ class Docker:
         running = [one["image"] for one in self.state()["containers"].get(project, {}).values() if one["state"] == "running"]
         version = running[0].partition(":")[2] if running else ""
         data = (self.folder / "srv" / project / "data" / "version").read_text()
+        if running and self.state()["containers"][project]["app"]["level"] == "too loud":
+            return "it is too loud"
         return "" if version in ("v1", "v2") and version == data else f"it does not answer (app {version}, data {data})"
 
 

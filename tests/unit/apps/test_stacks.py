@@ -107,13 +107,17 @@ def test_a_stack_that_was_stopped_by_hand_is_started_without_a_backup(house: Hou
     assert house.bring(house.stack())[0].trouble == "" and house.serves() and house.backups() == []
 
 
-def test_a_new_port_or_variable_needs_no_backup_and_is_put_back_too(house: House) -> None:
+def test_a_changed_variable_needs_no_backup_and_is_put_back_too(house: House) -> None:
     changed = house.stack()
-    changed["compose"]["services"]["app"]["environment"]["LEVEL"] = "debug"
+    environment = changed["compose"]["services"]["app"]["environment"]
+    environment["LEVEL"] = "debug"
     assert house.bring(changed)[0].trouble == "" and house.backups() == []
-    changed["compose"]["services"]["app"]["environment"]["LEVEL"] = "x"
-    house.docker.answers = lambda health, name: "x" if '"x"' in (house.places.projects / "cloud/current/compose.json").read_text() else ""  # type: ignore[method-assign]
-    assert house.bring(changed)[0].trouble == ""  # until it is committed, `current` is the last good one
+    environment["LEVEL"] = "too loud"
+    failed = house.bring(changed)[0]
+    assert "it is too loud" in failed.trouble and "app:v1 serves again, as it was." in failed.trouble
+    assert house.serves() and house.backups() == [] and house.unfinished() == []
+    environment["LEVEL"] = "debug"
+    assert not house.bring(changed)[0].changed
 
 
 def test_an_app_without_backup_is_updated_without_one(house: House) -> None:
