@@ -72,8 +72,8 @@ IMAGES = {
             tag="ghcr.io/home-assistant/home-assistant:2026.11.0",
         ),
         Image("synapse", recipe="synapse", base="trixie", arguments=(("RELEASE", "1.157.1"),)),
-        Image("node_red", recipe="node_red", base="trixie", arguments=(("RELEASE", "4.1.15"),)),
-        Image("radicale", recipe="radicale", base="trixie"),
+        Image("node_red", recipe="node_red", base="forky", arguments=(("RELEASE", "5.0.4"),)),
+        Image("radicale", recipe="radicale", base="forky"),
         *(Image(f"stand_in-{app}", recipe="stand_in", base="trixie", arguments=(("APP", app),)) for app in STAND_INS),
     )
 }

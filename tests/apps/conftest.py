@@ -42,7 +42,7 @@ def load_images() -> None:
         source = f"exposure-bed/{'' if app in REAL else 'stand_in-'}{app}:current"
         assert home.run(f"docker tag {source} {image_of(entry)}").rc == 0
         for service in entry.get("services", {}).values():
-            if service["image"] != image_of(entry):
+            if "$" not in service["image"]:
                 assert home.run(f"docker tag exposure-bed/stand_in-companion:current {service['image']}").rc == 0
 
 

@@ -147,10 +147,7 @@ def answers(own: Sequence[Route], routes: Sequence[Route], house: House) -> list
     found: dict[str, Answer] = {}
     declared = [base(route) for route in own if not route.whole]
     for route in own:
-        if not route.app:
-            continue
-        entry = house.apps[route.app["app"]]
-        rows = entry["proxy"]["answers"]
+        rows = route.own_entry["proxy"]["answers"] if route.own_entry else []
         known = facts(route, routes, house) if rows else {}
         for row in rows:
             # What is well known belongs to a name, wherever on it the app is (RFC 8615, section 3).
@@ -164,13 +161,12 @@ def answers(own: Sequence[Route], routes: Sequence[Route], house: House) -> list
 
 
 def facts(route: Route, routes: Sequence[Route], house: House) -> dict[str, str]:
-    """What stands open in the answers of an app, as its stack is told it too."""
-    if route.app is None:
-        return {}
-    own = [other for other in routes if other.app is route.app and other.host == route.host]
+    """What stands open in the answers of an app, as its stack is told it too, where it has one."""
+    own = [other for other in routes if other.app is route.app and other.host == route.host and not other.part["app_port"]] if route.app else [route]
     hosts = list(dict.fromkeys(name for other in own for name in other.site["hosts"]))
     told = (house.url(own[0].proxy, hosts[0]), hosts[0], " ".join(hosts), house.hosts[route.host]["timezone"])
-    return {**decided(route.app, house.apps[route.app["app"]], route.host, house.mistakes), **dict(zip(KNOWN, told, strict=True))}
+    options = decided(route.app, route.entry, route.host, house.mistakes) if route.app and route.entry else {}
+    return {**options, **dict(zip(KNOWN, told, strict=True))}
 
 
 def answer(row: Mapping[str, Any], path: str, known: Mapping[str, str], route: Route, house: House) -> Answer:

@@ -40,6 +40,11 @@ class Route:
     entry: Mapping[str, Any] | None = None
 
     @property
+    def own_entry(self) -> Mapping[str, Any] | None:
+        """What the catalogue says of the app's own port: a further one is another matter."""
+        return None if self.part["app_port"] else self.entry
+
+    @property
     def whole(self) -> bool:
         """Whether it is the site itself. Each site has one such route, the first."""
         return self.part is self.site

@@ -73,7 +73,7 @@ def add_proxy(plan: Plan, house: House, name: str, release: str, routes: list[Ro
     engine = host["proxy"]
     split = any(route.site["tls"] == "passthrough" for route in own)
     wishes = [wish for wish in wishes_of(house, name, own) if wish.feature.engine == engine]
-    liked = [engines.KEEP_STREAMS.since] if engine == "caddy" and any(r.app and house.apps[r.app["app"]]["websocket"] for r in own) else []
+    liked = [engines.KEEP_STREAMS.since] if engine == "caddy" and any(r.entry and r.entry["websocket"] for r in own) else []
     wanted = max([wish.feature.since for wish in wishes] + liked, default=engines.OLDEST[engine])
     source, version = engines.choose(engine, release, str(found.get(engine, "")), wanted)
     for wish in wishes:
@@ -136,7 +136,7 @@ def wishes_of(house: House, name: str, own: list[Route]) -> list[Wish]:
 def proxy_site(route: Route, routes: list[Route], house: House, engine: str, version: Version) -> ProxySite:
     site = route.site
     own = [one for one in routes if one.site is site]
-    preset = house.apps[route.app["app"]]["proxy"] if route.app else {}
+    preset = route.entry["proxy"] if route.entry else {}
 
     def setting(key: str, default: int) -> int:
         return int(next((value for value in (site[key], preset.get(key)) if value is not None), default))
@@ -177,7 +177,7 @@ def locations(routes: list[Route], house: House) -> list[Location]:
     """Where the requests of a site go, the longest path first. A path that a person declared is what they say, whatever an app would have passed on."""
     found: dict[str, Location] = {}
     for route in routes:
-        preset = house.apps[route.app["app"]]["proxy"] if route.app else {}
+        preset = route.own_entry["proxy"] if route.own_entry else {}
         for path in passed_on(route, preset):
             if path not in found or path == base(route):
                 found[path] = location(route, path, house)
@@ -197,7 +197,7 @@ def location(route: Route, path: str, house: House) -> Location:
 
 def passthrough(route: Route, house: House) -> Passthrough:
     site = route.site
-    only = house.apps[route.app["app"]]["proxy"]["only"] if route.app else []
+    only = route.own_entry["proxy"]["only"] if route.own_entry else []
     if only:
         problem = f"nothing but {', '.join(only)} of this app is to be reached, and with passthrough the proxy sees no paths"
         house.mistakes.add(route.host, f"site {site['name']}", "tls", "passthrough", problem, "tls: acme or local")
