@@ -1,0 +1,6 @@
+"""How the unit tests run: an example that takes long on a busy machine is no failure."""
+
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
