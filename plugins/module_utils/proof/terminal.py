@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from .gather import FAILED, OK, UNPROVEN, Proof, Site
@@ -32,6 +33,7 @@ def text(proof: Proof, page: str = "") -> str:
         lines += [row(MARKS[one.state], named(one), name, life(one), [cell(one, kind, proof) for kind in kinds]) for one in proof.sites]
         lines += [f"  * {PASSED}"] if any(one.passthrough for one in proof.sites) else []
         lines += [""]
+    lines += [line for one in proof.left_to_do for line in textwrap.wrap(visible(one), WIDTH, break_long_words=False, break_on_hyphens=False)]
     besides = counted(proof.findings)
     problems = [
         ended(f"  - {visible(': '.join(one.what[:2] if one.source == 'host' else one.what[:1]))}")
