@@ -1,7 +1,8 @@
 # Copyright (c) homeserver.exposure contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Hands every host's declarations to the Plan, on the controller, and gives the Plan to every host as the fact `homeserver_plan`.
+"""Hands every host's declarations to the Plan, on the controller, and gives the Plan to every host that registers it.
 
+It is no fact: Ansible copies all facts of a host before each task, which for 50 hosts would cost more than the tasks, and may keep them for later runs.
 The Plan is always one of the whole inventory. Of a host that is not in this run it knows what the inventory says, and what was last seen of it.
 """
 
@@ -55,7 +56,7 @@ class ActionModule(ActionBase):
             plan = asdict(make(hosts, catalogue, arguments["remove"]))
         except (InventoryRefused, OSError, yaml.YAMLError) as refused:
             return {**result, "failed": True, "msg": str(refused)}
-        return {**result, "changed": False, "plan": plan, "ansible_facts": {"homeserver_plan": plan}}
+        return {**result, "changed": False, **plan}
 
     def inventory_of(self, name: str, variables: dict[str, Any], last: dict[str, Any]) -> Inventory:
         """A host as the Plan takes it. What an earlier run saw of it counts where this one does not look at it."""
