@@ -27,6 +27,7 @@ ARGUMENTS = {
     "watches": {"type": "dict", "default": {}},
     "network": {"type": "dict", "default": {}},
     "troubles": {"type": "list", "elements": "str", "default": []},
+    "left_to_do": {"type": "list", "elements": "str", "default": []},
     "plan": {"type": "dict", "default": {}},
     "page": {"type": "path", "default": ""},
     "now": {"type": "str", "default": ""},

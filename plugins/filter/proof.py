@@ -45,9 +45,10 @@ def vantage_results(
     return found
 
 
-def lost_hosts(hosts: Sequence[str]) -> list[str]:
+def lost_hosts(hosts: Sequence[str], plan: Mapping[str, Any] | None = None) -> list[str]:
     """Hosts that failed in this run before the proof are no secret: what was to be done there is not done."""
-    return [f"{host}: {LOST}" for host in hosts]
+    known = (plan or {}).get("left_to_do", {})
+    return [known.get(host) or f"{host}: {LOST}" for host in hosts]
 
 
 def variables(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:

@@ -13,8 +13,8 @@ description:
   - Reads the C(exposure_*) variables of every host of the inventory, on the controller, and makes the Plan that the roles carry out - virtual
     hosts, compose stacks, the addresses each app is to trust, published ports, probes.
   - When anything is wrong anywhere, it fails with all mistakes, each with its host, entry, line, value and what to write instead.
-  - Hosts outside a C(--limit) are planned from the inventory alone.
-  - Run it once for all hosts, after M(homeserver.exposure.host_info). The Plan is also the fact C(homeserver_plan).
+  - Of a host outside a C(--limit), or one that does not answer, it takes what the inventory says, and what the last run on this computer saw.
+  - Run it once for all hosts, after M(homeserver.exposure.host_info), and register the result as C(homeserver_plan).
 attributes:
   check_mode: {support: full, description: It only computes.}
   diff_mode: {support: none, description: It only computes.}
@@ -30,11 +30,35 @@ EXAMPLES = r"""
 - name: Make the Plan
   homeserver.exposure.plan:
   run_once: true
+  register: homeserver_plan
 """
 
 RETURN = r"""
-plan:
-  description: The Plan. Its shape is in plugins/module_utils/plan/model.py.
+hosts:
+  description: Each host with all that is to be done there. The shape of all of this is in plugins/module_utils/plan/model.py.
   type: dict
   returned: success
+names:
+  description: Each public name with the host of its proxy.
+  type: dict
+  returned: success
+probes:
+  description: What is to be seen of each public name, as M(homeserver.exposure.exposure_probe) takes it.
+  type: list
+  elements: dict
+  returned: success
+authority:
+  description: The host of the local certificate authority, empty where nothing needs one.
+  type: str
+  returned: success
+left_out:
+  description: Each host that is not in this run with the reason, C(limited) or C(lost).
+  type: dict
+  returned: success
+  version_added: 0.5.0
+left_to_do:
+  description: Hosts that are not in this run, with a sentence for a person where something is left to do.
+  type: dict
+  returned: success
+  version_added: 0.5.0
 """

@@ -52,6 +52,12 @@ options:
     type: list
     elements: str
     default: []
+  left_to_do:
+    description: What the run left out, a sentence each. It is no failure.
+    type: list
+    elements: str
+    default: []
+    version_added: 0.5.0
   plan:
     description: The Plan, from which it is told where each name leads.
     type: dict

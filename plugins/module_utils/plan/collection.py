@@ -19,12 +19,15 @@ class Inventory:
     """One host as the inventory and a look at it tell.
 
     `variables`: its `exposure_*` variables. `groups`: the groups it is in. `found`: what the module `host_info` saw (`release`, `caddy`,
-    `addresses`, `listening`), or nothing where the host was not asked.
+    `addresses`, `listening`), what is likely still so of what an earlier run saw, or nothing where the host was never asked. `out`: why it is not in this
+    run (rollout.py), '' where it is. `reached_at`: where Ansible reaches it.
     """
 
     variables: Mapping[str, object]
     groups: tuple[str, ...] = ()
     found: Mapping[str, Any] = field(default_factory=dict)
+    out: str = ""
+    reached_at: str = ""
 
 
 @dataclass

@@ -21,6 +21,7 @@ from .networks import gateway, pair, seen_as
 from .options import decided
 from .proxies import add_proxies
 from .reachability import add_reachability
+from .rollout import add_left_out
 from .stacks import Exposed, absent_stack, present_stack
 from .watch import add_watches
 
@@ -58,6 +59,7 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     if mistakes.found:
         raise InventoryRefused(mistakes)
     add_probes(plan, house, routes)
+    add_left_out(plan, house)
     return plan
 
 
@@ -115,7 +117,7 @@ def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:
             made = Probe(site["name"], name, route.proxy, proof["path"], proof["status"], proof["contains"], websocket, closed)
             made.passthrough = site["tls"] == "passthrough"
             made.https_port, made.http_port = (house.hosts[route.proxy]["ports"][scheme] for scheme in ("https", "http"))
-            made.echo = entry["echo"]
+            made.echo, made.declared_on = entry["echo"], route.host
             made.peers = [peer for stack in plan.hosts[route.host].stacks if route.app and stack.name == route.app["name"] for peer in stack.peers]
             add_what_is_served(made, plan.hosts[route.proxy])
             plan.probes.append(made)

@@ -291,7 +291,8 @@ class Probe:
 
     `certificate` is its name in the store, '' where the proxy manages its own; `local`: by the authority of the home. `hsts` in seconds and `max_body`
     in bytes, each 0 for none. `echo`: where the app shows what it received (`path`), and in which `header` a client's address is. `peers`: the
-    addresses that the app sees its proxies come from, which are no client's. `maintenance`: every page says so instead."""
+    addresses that the app sees its proxies come from, which are no client's. `maintenance`: every page says so instead.
+    `declared_on`: the host that declares the site."""
 
     site: str
     host: str
@@ -314,14 +315,17 @@ class Probe:
     echo: dict[str, str] | None = None
     peers: list[str] = field(default_factory=list)
     maintenance: bool = False
+    declared_on: str = ""
 
 
 @dataclass
 class Plan:
-    """Everything one run will do, for all hosts of the inventory. `names`: public name -> proxy; `authority`: the host of the local certificate
-    authority, '' where nothing needs one."""
+    """Everything that is declared, for all hosts of the inventory. `names`: public name -> proxy; `authority`: the host of the local certificate
+    authority, '' where nothing needs one. `left_out`: host -> why this run does not touch it; `left_to_do`: what follows from that, for whom it matters."""
 
     hosts: dict[str, HostPlan]
     names: dict[str, str]
     probes: list[Probe]
     authority: str = ""
+    left_out: dict[str, str] = field(default_factory=dict)
+    left_to_do: dict[str, str] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from .contradictions import is_on
 from .engines import TITLES, Feature, Version
 from .model import Location, Opening, Passthrough, Plan, Proxy, ProxySite
 from .networks import pair
+from .rollout import check_address
 
 STREAMS_KEPT = 300
 """Seconds for which WebSockets stay open over a reload where the proxy can do that."""
@@ -215,14 +216,6 @@ def app_endpoint(route: Route, house: House) -> str:
         return f"127.0.0.1:{port}"
     found = pair(house.addresses(route.host), house.addresses(route.proxy))
     if not found:
-        lacking = next((name for name in (route.host, route.proxy) if not house.addresses(name)), route.host)
-        house.mistakes.add(
-            lacking,
-            f"site {route.site['name']}",
-            "exposure_address",
-            "(missing)",
-            f"{route.proxy} must reach {route.host}, and no address of one family is known for both",
-            "exposure_address: 192.168.1.20 (the host's address on the home network)",
-        )
+        check_address(route, house)
         return f"127.0.0.1:{port}"
     return f"[{found[0]}]:{port}" if ":" in found[0] else f"{found[0]}:{port}"

@@ -48,7 +48,7 @@ class Site:
 @dataclass(frozen=True)
 class Proof:
     """`wrong` is what failed, alike things together; `findings` is what else is to be known, the gravest first. `failures` are all of what failed, a sentence
-    each: with one of them the declared is not what is served."""
+    each: with one of them the declared is not what is served. `left_to_do`: what the run left out, a sentence each."""
 
     made: str
     by: str
@@ -63,6 +63,7 @@ class Proof:
     watches: Mapping[str, Any] = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
     version: int = VERSION
+    left_to_do: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -81,6 +82,7 @@ class Given:
     troubles: Sequence[str] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
     accounts: Mapping[str, Any] = field(default_factory=dict)
+    left_to_do: Sequence[str] = ()
 
 
 def gather(given: Given, now: datetime, by: str = "homeserver.exposure") -> Proof:
@@ -105,6 +107,7 @@ def gather(given: Given, now: datetime, by: str = "homeserver.exposure") -> Proo
             *said.of_audits(given.audits),
             *said.of_watches(given.watches, certificates),
             *said.of_network(network),
+            *said.of_left_to_do(given.left_to_do),
         ]
     )
     looked = any(site.checks for site in sites)
@@ -122,6 +125,7 @@ def gather(given: Given, now: datetime, by: str = "homeserver.exposure") -> Proo
         given.audits,
         given.watches,
         network,
+        left_to_do=sentences(given.left_to_do),
     )
 
 

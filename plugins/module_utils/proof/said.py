@@ -80,6 +80,10 @@ def of_troubles(troubles: Iterable[object]) -> Iterator[Said]:
     return (Said("error", "before the proof", "site", (str(one),)) for one in troubles)
 
 
+def of_left_to_do(told: Iterable[object]) -> Iterator[Said]:
+    return (Said("note", "not in this run", "site", (str(one),)) for one in told)
+
+
 NOT_FOR_A_SERVER = frozenset({"untrusted_chain", "self_signed", "trust_store_unreadable"})
 """What the store of the server itself has no say in: those of its visitors count."""
 

@@ -35,6 +35,7 @@ def text(proof: Proof, page: str = "") -> str:
         lines += [""]
     lines += to_do(proof)
     besides = counted(one for one in proof.findings if one.source != "app")
+    lines += [line for one in proof.left_to_do for line in textwrap.wrap(visible(one), WIDTH, break_long_words=False, break_on_hyphens=False)]
     problems = [
         ended(f"  - {visible(': '.join(one.what[:2] if one.source == 'host' else one.what[:1]))}")
         for one in proof.findings
