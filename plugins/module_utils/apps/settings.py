@@ -108,19 +108,26 @@ def make_trust(stack: Mapping[str, Any], run: Run, outcome: Outcome, check: bool
     outcome.diff += differences(edits)
     if not check:
         # An app writes its settings when it stops: stop it first, and look again at what it left.
-        stop(str(stack["name"]), run)
+        stop(stack, run)
         outcome.backups += apply(write(*arguments))
     return True
 
 
-def stop(name: str, run: Run) -> None:
-    """Stop what runs of a compose project, and wait for it."""
-    code, output = run(["docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={name}"])
-    running = output.split() if not code else []
+def stop(stack: Mapping[str, Any], run: Run) -> None:
+    """Stop what runs of a compose project, and wait for it; of one that is a person's own (`project`, `service`), that service alone."""
+    running = containers(stack, run)
     if running:
         code, output = run(["docker", "stop", "--time", "120", *running])
         if code:
-            raise Unknown(f"{name} could not be stopped, so its settings are left as they are: {output.strip()}")
+            raise Unknown(f"{stack['name']} could not be stopped, so its settings are left as they are: {output.strip()}")
+
+
+def containers(stack: Mapping[str, Any], run: Run) -> list[str]:
+    """What runs of it."""
+    labels = {"project": stack.get("project") or stack["name"], "service": stack.get("service", "")}
+    filters = [word for name, value in labels.items() if value for word in ("--filter", f"label=com.docker.compose.{name}={value}")]
+    code, output = run(["docker", "ps", "--quiet", *filters])
+    return output.split() if not code else []
 
 
 def purge(stack: Mapping[str, Any], secrets_directory: Path, outcome: Outcome, check: bool) -> None:
