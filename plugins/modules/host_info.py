@@ -42,8 +42,8 @@ ansible_facts:
     homeserver_host:
       description: >-
         C(release) (code name), C(caddy) (version or empty), C(docker) and C(compose) (installed or not), C(archive) and C(suites) of apt,
-        C(addresses) on the home network, C(listening) sockets, C(containers) of compose projects, and in C(adopted) what the compose files say
-        and what runs of them, without the values of their environment.
+        C(addresses) on the home network, C(listening) sockets, C(containers) of compose projects, what apps were first started with and must
+        keep (C(fixed)), and in C(adopted) what compose files of a person's own say and what runs of them, without the values of their environment.
       type: dict
 """
 

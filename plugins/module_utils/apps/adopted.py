@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from ..host.compose_files import flags, without_values
+from . import commands
 from .adopted_ports import by_hand, on_loopback
 from .files import Edit, Unknown, apply, differences, read
-from .settings import Outcome, Run, containers, settle
+from .settings import Outcome, Run, containers, settle, trust_edits
 
 Answers = Callable[[Mapping[str, Any]], bool]
 """Whether an app answers as its `health` says."""
@@ -31,7 +32,7 @@ def settle_adopted(apps: Sequence[Mapping[str, Any]], run: Run, check: bool, ans
     undone."""
     outcome = Outcome()
     for app in apps:
-        for step in (publish, tell):
+        for step in (publish, tell, command):
             step(app, run, check, outcome, answers or answering, pause)
     return outcome
 
@@ -43,20 +44,24 @@ def changed(app: Mapping[str, Any], outcome: Outcome) -> None:
 
 def tell(app: Mapping[str, Any], run: Run, check: bool, outcome: Outcome, answers: Answers, pause: float) -> None:
     """Trust and settings: the service is stopped where something has to be written, and started again where it ran."""
-    wanted = settle([app], NO_SECRETS, run, check=True)
-    if not wanted.changed:
+    parts = by_folder(app)
+    wanted = [settle([part], NO_SECRETS, run, check=True) for part in parts]
+    for part, one in zip(parts, wanted, strict=True):
+        if one.waiting:
+            raise Unknown(not_there(app, part))
+    if not any(one.changed for one in wanted):
         return
     changed(app, outcome)
-    outcome.diff += wanted.diff
+    outcome.diff += [row for one in wanted for row in one.diff]
     if check:
         return
-    paths = [Path(one["after_header"]) for one in wanted.diff]
-    before = {path: path.read_bytes() if path.is_file() else None for path in paths}
+    before = {path: path.read_bytes() if path.is_file() else None for part in parts for path in files_of(part)}
     running, well = containers(app, run), bool(app["health"]) and answers(app["health"])
     try:
-        done = settle([app], NO_SECRETS, run, check=False)
-        outcome.backups += done.backups
+        for part in parts:
+            outcome.backups += settle([part], NO_SECRETS, run, check=False).backups
     except Exception:
+        put_back(before)
         started(app, running, run)
         raise
     started(app, running, run)
@@ -68,6 +73,40 @@ def tell(app: Mapping[str, Any], run: Run, check: bool, outcome: Outcome, answer
             f"{app['name']} did not answer at {app['health']['url']} after it was told of its proxies, so its files are as they were and it was started "
             f"with them. See docker logs {running[0]}."
         )
+
+
+def by_folder(app: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an app is told, one part for each folder of the host that is mounted into it: a writer stays below its folder."""
+    folders = dict.fromkeys(row["below"] for row in app["settings"])
+    parts = [{**app, "trust": None, "directory": folder, "settings": [row for row in app["settings"] if row["below"] == folder]} for folder in folders]
+    return ([{**app, "directory": app["trust"]["directory"], "settings": []}] if app["trust"] else []) + parts
+
+
+def files_of(part: Mapping[str, Any]) -> list[Path]:
+    return [edit.path for edit in trust_edits(part)] + [Path(row["file"]) for row in part["settings"]]
+
+
+def not_there(app: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    """A file that the app must make itself: it never ran, or has it elsewhere, as images of others do."""
+    row = next(row for row in part["settings"] if not Path(row["file"]).exists())
+    name, folder = Path(row["file"]).name, Path(part["directory"])
+    others = [path for depth in ("", "*/", "*/*/") for path in folder.glob(f"{depth}{name}") if path.is_file()]
+    cure = f"start {app['service']} once, or say where it is: data: {{{Path(row['inside']).parent}: /its/folder}}"
+    if len(others) == 1:
+        cure = f"there is {others[0]}; if that is it, write data: {{{Path(row['inside']).parent}: {others[0].parent}}} in the entry of {app['name']}"
+    return f"{app['name']} is told of its proxies in {row['file']}, which is not there: {cure}."
+
+
+def command(app: Mapping[str, Any], run: Run, check: bool, outcome: Outcome, answers: Answers, pause: float) -> None:
+    """What the app is told by its own commands, while it runs."""
+    if not app["commands"] or not containers(app, run):
+        return
+    if app["health"] and not check:
+        waited(app["health"], answers, pause)
+    done = commands.tell([app], NO_SECRETS, commands.execute, check)
+    if done.changed:
+        changed(app, outcome)
+        outcome.diff += done.diff
 
 
 def started(app: Mapping[str, Any], running: Sequence[str], run: Run) -> None:

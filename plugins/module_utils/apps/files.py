@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+MOST_BYTES = 4 << 20
+"""No app's settings are longer; a longer file is something else."""
 
 
 class Unknown(Exception):
@@ -37,6 +41,35 @@ def read(path: Path) -> str:
         raise Unknown(f"{path} is not UTF-8 ({error}), and is left as it is. Save it as UTF-8.") from error
 
 
+def read_below(folder: Path, path: Path) -> str | None:
+    """A file of an app below its folder, None where there is none. No link is followed on the way, and nothing but a plain file is opened: the app
+    may put there what it likes, and root reads."""
+    names = path.relative_to(folder).parts
+    at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY) if folder.exists() else -1
+    try:
+        for number, name in enumerate(names):
+            if at < 0:
+                return None
+            last = number == len(names) - 1
+            try:
+                following = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | (0 if last else os.O_DIRECTORY), dir_fd=at)
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                raise Unknown(f"{folder.joinpath(*names[: number + 1])} is a link, or no {'file' if last else 'folder'}, and is left as it is.") from error
+            os.close(at)
+            at = following
+        if not stat.S_ISREG(os.fstat(at).st_mode) or os.fstat(at).st_size > MOST_BYTES:
+            raise Unknown(f"{path} is not a file of settings (a plain file of at most {MOST_BYTES >> 20} MiB), and is left as it is.")
+        with os.fdopen(os.dup(at), "rb") as file:
+            return file.read(MOST_BYTES + 1).decode()
+    except UnicodeDecodeError as error:
+        raise Unknown(f"{path} is not UTF-8 ({error}), and is left as it is. Save it as UTF-8.") from error
+    finally:
+        if at >= 0:
+            os.close(at)
+
+
 def differences(edits: Sequence[Edit]) -> list[dict[str, str]]:
     """The edits in the form of Ansible's diffs."""
     return [
@@ -45,21 +78,23 @@ def differences(edits: Sequence[Edit]) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def apply(edits: Sequence[Edit]) -> list[str]:
+def apply(edits: Sequence[Edit], below: Path | None = None) -> list[str]:
     """Write the edits, each in one step; a file that existed is kept beside it. Returns the backups.
 
-    The folder is the app's, which may put links there: none is followed, so that root writes nowhere else.
+    The folder is the app's, which may put links there: none is followed (from `below` on, else in the last two places), so that root writes
+    nowhere else.
     """
     for edit in edits:
-        for path in (edit.path, edit.path.parent):
+        inner = [path for path in edit.path.parents if below and path != below and path.is_relative_to(below)]
+        for path in (edit.path, edit.path.parent, *inner):
             if path.is_symlink():
                 raise Unknown(f"{path} is a link, and is left as it is. Put the file itself there.")
     backups = []
     for edit in edits:
         folder = edit.path.parent
-        if not folder.exists():
-            folder.mkdir(parents=True, mode=0o755)
-            copy_owner(folder, folder.parent)
+        for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+            missing.mkdir(mode=0o755)
+            copy_owner(missing, missing.parent)
         temporary = folder / f".{edit.path.name}.exposure"
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -68,9 +103,7 @@ def apply(edits: Sequence[Edit]) -> list[str]:
             out.flush()
             os.fsync(out.fileno())
         if edit.path.exists():
-            backup = edit.path.with_name(f"{edit.path.name}.{time.strftime('%Y%m%dT%H%M%S')}.bak")
-            shutil.copy2(edit.path, backup)
-            copy_owner(backup, edit.path)
+            backup = copy_beside(edit.path)
             backups.append(str(backup))
             shutil.copymode(edit.path, temporary)
             copy_owner(temporary, edit.path)
@@ -79,6 +112,21 @@ def apply(edits: Sequence[Edit]) -> list[str]:
             copy_owner(temporary, folder)
         temporary.replace(edit.path)
     return backups
+
+
+def copy_beside(path: Path) -> Path:
+    """A copy of a file in its folder, readable to nobody else at any moment. A name that is taken, by a link too, is not used."""
+    name = f"{path.name}.{time.strftime('%Y%m%dT%H%M%S')}"
+    for number in range(1000):
+        backup = path.with_name(f"{name}{f'-{number}' if number else ''}.bak")
+        try:
+            os.close(os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        except FileExistsError:
+            continue
+        shutil.copy2(path, backup)
+        copy_owner(backup, path)
+        return backup
+    raise Unknown(f"{path} has a thousand copies of this second beside it, and is left as it is.")
 
 
 def copy_owner(path: Path, model: Path) -> None:

@@ -8,10 +8,13 @@ The file is parsed for where things stand, never written back from the parse. Wh
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from .files import Missing, Unknown
+
+ADDRESS = re.compile(r"(\d{1,3}\.){3}\d{1,3}(/\d{1,2})?\Z", re.ASCII)
 
 
 class Misplaced(Exception):
@@ -82,9 +85,8 @@ def lines(entry: str, value: Any, indent: str) -> str:
 
 
 def scalar(value: Any) -> str:
-    """JSON scalars are YAML scalars; a plain word or address needs no quotes."""
-    plain = isinstance(value, str) and value and all(c.isalnum() or c in "./" for c in value) and not value[0].isalpha()
-    return str(value) if plain else json.dumps(value)
+    """JSON is YAML; an address needs no quotes."""
+    return value if isinstance(value, str) and ADDRESS.match(value) else json.dumps(value, ensure_ascii=False)
 
 
 def replaced(text: str, key: str, node: Any, wanted: Mapping[str, Any], name: str, ending: str) -> str:

@@ -107,6 +107,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "network": kept(root / "var/lib/exposure/network.json"),
         "watch": watch(run, root),
         "watched": kept(root / "var/lib/exposure-watch/last.json"),
+        "fixed": first_started(root / "etc/exposure/apps"),
         "router_rules": rules(kept(root / "var/lib/exposure-router/router.json")),
         "listening": [vars_of(listener) for listener in listeners()],
         "containers": containers(root / DOCKER_SOCKET.lstrip("/")) if docker else [],
@@ -186,6 +187,12 @@ def kept(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def first_started(folder: Path) -> dict[str, dict[str, str]]:
+    """What apps were first started with and must keep (apps/first_start.py): stack -> name -> value."""
+    found = {path.stem: kept(path).get("fixed") for path in sorted(folder.glob("[!.]*.json"))}
+    return {stack: values for stack, values in found.items() if isinstance(values, dict)}
 
 
 def watch(run: Run, root: Path) -> dict[str, Any]:

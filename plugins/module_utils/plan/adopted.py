@@ -236,7 +236,7 @@ def listen(made: AdoptedApp, app: Mapping[str, Any], name: str, house: House) ->
 def tell(made: AdoptedApp, app: Mapping[str, Any], entry: Mapping[str, Any], name: str, house: House) -> None:
     """The trust and settings of the catalogue, in the folders that the person has."""
     if entry["trust"]:
-        folder = where_is(entry["trust"]["folder"], made, app, entry, name, house)
+        folder, _ = where_is(entry["trust"]["folder"], made, app, entry, name, house)
         made.trust = {
             "name": made.name,
             "writer": entry["trust"]["writer"],
@@ -249,7 +249,8 @@ def tell(made: AdoptedApp, app: Mapping[str, Any], entry: Mapping[str, Any], nam
         if OPEN.search(json.dumps(row)):
             made.notes.append(f"{row['file']} is left as it is: what belongs there is asked where the app is one of ours alone.")
         elif made.peers:
-            made.settings.append({**row, "file": where_is(row["file"], made, app, entry, name, house), "missing": "wait"})
+            file, below = where_is(row["file"], made, app, entry, name, house)
+            made.settings.append({**row, "inside": row["file"], "file": file, "below": below, "missing": "wait"})
     made.commands = [{**row, "service": made.service} for row in fill(entry["commands"], made.env) if row["service"] == app["app"] and made.peers]
     said = app["project"].services[made.service]["told"]
     wanted = {key: str(fill(value, made.env)) for key, value in entry["service"].get("environment", {}).items() if set(OPEN.findall(str(value))) & set(TOLD)}
@@ -262,12 +263,12 @@ def tell(made: AdoptedApp, app: Mapping[str, Any], entry: Mapping[str, Any], nam
         )
 
 
-def where_is(inside: str, made: AdoptedApp, app: Mapping[str, Any], entry: Mapping[str, Any], name: str, house: House) -> str:
-    """A folder or file below the app's data in the catalogue, on the host: as `data` says, else where the person's file mounts what the catalogue
-    mounts there."""
+def where_is(inside: str, made: AdoptedApp, app: Mapping[str, Any], entry: Mapping[str, Any], name: str, house: House) -> tuple[str, str]:
+    """A folder or file below the app's data in the catalogue, on the host, and the folder there that is mounted: as `data` says, else where the person's
+    file mounts what the catalogue mounts there."""
     for prefix in sorted(app["data"], key=len, reverse=True):
         if inside == prefix or inside.startswith(f"{prefix}/"):
-            return str(app["data"][prefix]) + inside.removeprefix(prefix)
+            return str(app["data"][prefix]) + inside.removeprefix(prefix), str(app["data"][prefix])
     for volume in entry["service"].get("volumes", []):
         source, _, target = str(volume).partition(":")
         top = source.removeprefix("${EXPOSURE_DATA}/")
@@ -275,8 +276,8 @@ def where_is(inside: str, made: AdoptedApp, app: Mapping[str, Any], entry: Mappi
             path = target.partition(":")[0] + inside.removeprefix(top)
             mount = app["project"].mount(made.service, path)
             if mount:
-                return str(mount["source"]) + path.removeprefix(mount["target"].rstrip("/"))
+                return str(mount["source"]) + path.removeprefix(mount["target"].rstrip("/")), str(mount["source"])
     top = inside.partition("/")[0]
     problem = f"where {made.service} has its folder {top} on this host is not known, as the compose file mounts it elsewhere"
     house.mistakes.add(name, f"app {app['name']}", "data", top, problem, f"data: {{{top}: /where/it/is}}")
-    return inside
+    return inside, inside

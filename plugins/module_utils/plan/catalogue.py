@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import values
+from .app_lines import check_lines
 from .declaration import PROOF, Field, Place, anything, read
 from .mistakes import Mistakes, Refused
 
@@ -113,6 +114,7 @@ COMMAND = {
     "look": Field(argv, required=True),
     "want": Field(values.text, required=True),
     "do": Field(argv, required=True),
+    "environment": Field(mapping, {}),
 }
 ACCOUNT = {
     "user": Field(values.text, required=True),
@@ -209,6 +211,7 @@ def check(name: str, entry: Mapping[str, Any], place: Place, mistakes: Mistakes)
     for line in ("version", "port"):
         if entry["image"] and not entry[line] and not mistakes.about(place.host, place.entry, line):
             mistakes.add(place.host, place.entry, line, "(missing)", "this line is needed", f"{line}: and its value")
+    check_lines(entry, place, mistakes)
     services = {name, *entry["services"]}
     for where, rows in (("commands", entry["commands"]), ("backup.dumps", entry["backup"]["dumps"]), ("ports", entry["ports"].values())):
         for row in rows:

@@ -13,6 +13,7 @@ from .catalogue import read_catalogue
 from .certificates import add_certificates
 from .collection import House, Inventory, Route, join, read_house, take_off
 from .contradictions import check_names, check_ports, check_sites, check_stacks
+from .fixed import check_fixed
 from .mistakes import InventoryRefused, Mistakes
 from .model import Admission, HostPlan, Plan, Probe
 from .networks import gateway, pair, seen_as
@@ -52,6 +53,7 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     add_declared(plan, house)
     add_watches(plan, house)
     check_stacks(plan, mistakes)
+    check_fixed(plan, apps, {name: host.found for name, host in inventory.items()}, mistakes)
     check_ports(plan, {name: host.found for name, host in inventory.items()}, mistakes)
     if mistakes.found:
         raise InventoryRefused(mistakes)
