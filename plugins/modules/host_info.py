@@ -18,6 +18,11 @@ attributes:
   diff_mode: {support: none, description: It only reads.}
   idempotent: {support: full, description: It only reads.}
 options:
+  directory:
+    description: Where what is known of apps is kept, as C(exposure_directory) says.
+    type: path
+    default: /etc/exposure
+    version_added: 0.5.0
   compose_files:
     description:
       - Compose files of a person's own that are to be looked at, each with C(compose) (a file or folder) and C(proxy) (the service of it that is a
@@ -53,9 +58,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homeserver.exposure.plugins.module_utils.host import compose_files
 from ansible_collections.homeserver.exposure.plugins.module_utils.host.look import DOCKER_SOCKET, look
 
+ARGUMENTS = {
+    "directory": {"type": "path", "default": "/etc/exposure"},
+    "compose_files": {"type": "list", "elements": "dict", "default": []},
+}
+
 
 def main() -> None:
-    module = AnsibleModule({"compose_files": {"type": "list", "elements": "dict", "default": []}}, supports_check_mode=True)
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
 
     def run(command: list[str]) -> tuple[int, str]:
         code, output, _errors = (
@@ -64,7 +74,7 @@ def main() -> None:
         return code, output
 
     adopted = compose_files.look(module.params["compose_files"], compose_files.run, compose_files.ask(Path(DOCKER_SOCKET)))
-    module.exit_json(changed=False, ansible_facts={"homeserver_host": {**look(run), "adopted": adopted}})
+    module.exit_json(changed=False, ansible_facts={"homeserver_host": {**look(run, directory=module.params["directory"]), "adopted": adopted}})
 
 
 if __name__ == "__main__":

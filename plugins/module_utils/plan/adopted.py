@@ -118,7 +118,6 @@ def take(name: str, app: dict[str, Any], project: Project, house: House) -> None
 def add_adopted(plan: Plan, house: House, routes: list[Route]) -> None:
     """What each adopted app is told, and what its owner must know."""
     for name, host in house.hosts.items():
-        plan.hosts[name].directory = host["directory"]
         for app in host["apps"]:
             if app["compose"] and app.get("project"):
                 own = [route for route in routes if route.host == name and route.app is app]

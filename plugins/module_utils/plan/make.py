@@ -13,6 +13,7 @@ from .catalogue import read_catalogue
 from .certificates import add_certificates
 from .collection import House, Inventory, Route, join, read_house, take_off
 from .contradictions import check_names, check_ports, check_sites, check_stacks
+from .declaration import HOST
 from .fixed import check_fixed
 from .mistakes import InventoryRefused, Mistakes
 from .model import Admission, HostPlan, Plan, Probe
@@ -50,6 +51,7 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     add_reachability(plan, house)
     add_stacks(plan, house, routes)
     add_adopted(plan, house, routes)
+    add_places(plan, house)
     add_declared(plan, house)
     add_watches(plan, house)
     check_stacks(plan, mistakes)
@@ -98,6 +100,13 @@ def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
                 for port in (exposed.port, *(port for _, _, port in exposed.further))
             ]
             plan.hosts[name].stacks.append(stack)
+
+
+def add_places(plan: Plan, house: House) -> None:
+    """Where each host keeps the files of the product that is about apps, where its owner wants them elsewhere than below /etc."""
+    for name, host in house.hosts.items():
+        if host["directory"] != HOST["directory"].default:
+            plan.hosts[name].places = {kind: f"{host['directory']}/{kind}" for kind in ("stacks", "secrets", "records")}
 
 
 def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:

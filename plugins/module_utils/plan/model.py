@@ -258,14 +258,15 @@ class HostPlan:
     """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go; `used` those that look after
     the address. `public_address`: who is asked for it (address/model.py, Settings). `router`: whether the `forwardings` are printed for a person
     (manual), set (auto) for `router_lease` seconds each time, or nobody's affair (none). `challenges`: why certificates are proven in the way they are.
-    `adopted`: apps of compose files that are their owner's; `directory`: where the files of the product are kept.
+    `adopted`: apps of compose files that are their owner's; `places`: where what the product keeps of apps is (projects,
+    secrets, records), where that is said.
     `declared`: what is to listen there because of this Plan; `allowed`: what may, because the owner says so. `watch`: what it looks after by
     itself."""
 
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
     adopted: list[AdoptedApp] = field(default_factory=list)
-    directory: str = "/etc/exposure"
+    places: dict[str, str] = field(default_factory=dict)
     certificates: list[Certificate] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     admissions: list[Admission] = field(default_factory=list)
