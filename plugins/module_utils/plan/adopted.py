@@ -112,7 +112,8 @@ def take(name: str, app: dict[str, Any], project: Project, house: House) -> None
     best = next((one for one in ports if one.wide or one.on_loopback), ports[0] if ports else None)
     app["published"] = ports
     app["port"] = best.published if best else inner
-    app["reached_at"] = "" if best is None or best.wide or best.address == "127.0.0.1" else f"[{best.address}]" if ":" in best.address else best.address
+    alone = best is not None and not best.wide and best.address != "127.0.0.1" and not app["publish"]
+    app["reached_at"] = "" if best is None or not alone else f"[{best.address}]" if ":" in best.address else best.address
 
 
 def add_adopted(plan: Plan, house: House, routes: list[Route]) -> None:
@@ -147,7 +148,7 @@ def adopted(name: str, app: dict[str, Any], own: list[Route], house: House) -> A
         made.notes += seen.notes
     if app["proxied_by"]:
         made.notes += findings(project, app["proxied_by"])
-    listen(made, app, name, house)
+    listen(made, app, own, name, house)
     url = house.url(own[0].proxy, own[0].site["hosts"][0]) if own else ""
     hosts = list(dict.fromkeys(one for route in own for one in route.site["hosts"]))
     made.env = {
@@ -206,7 +207,7 @@ def beside(project: Project, service: str, app: Mapping[str, Any]) -> Seen:
     return Seen(problem="it never ran, so the network that Docker gives it is not known", write=f"start it once: {project.started_by(service)}")
 
 
-def listen(made: AdoptedApp, app: Mapping[str, Any], name: str, house: House) -> None:
+def listen(made: AdoptedApp, app: Mapping[str, Any], own: list[Route], name: str, house: House) -> None:
     """Where it listens, as the audit shall want it: on loopback. What goes beyond that is its owner's, and told."""
     project, service = app["project"], app["service"]
     published: list[Port] = app.get("published", [])
@@ -219,8 +220,8 @@ def listen(made: AdoptedApp, app: Mapping[str, Any], name: str, house: House) ->
     beyond = [one for one in published if not one.on_loopback]
     targets = sorted({one.target for one in beyond})
     by_host = bool(app["proxied_by"]) and not project.shared(service, app["proxied_by"])
-    if app["publish"] and (by_host or any(address != "127.0.0.1" for address in [app.get("reached_at") or "127.0.0.1"])):
-        problem = "its proxy reaches it at the port of the host, which would be closed to it"
+    if app["publish"] and (by_host or any(route.proxy != name for route in own)):
+        problem = "its proxy reaches it at a port of the host, which would be closed to it"
         house.mistakes.add(name, f"app {app['name']}", "publish", app["publish"], problem, "the entry without this line")
     elif app["publish"]:
         made.publish = targets
