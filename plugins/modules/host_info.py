@@ -26,7 +26,7 @@ options:
   compose_files:
     description:
       - Compose files of a person's own that are to be looked at, each with C(compose) (a file or folder) and C(proxy) (the service of it that is a
-        proxy). The filter P(homeserver.exposure.compose_files#filter) makes them of C(exposure_apps).
+        proxy). The filter C(homeserver.exposure.compose_files) makes them of C(exposure_apps).
     type: list
     elements: dict
     default: []

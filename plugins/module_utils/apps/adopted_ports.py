@@ -14,9 +14,12 @@ from typing import Any
 from .files import Unknown
 from .yaml_block import compose, outline
 
-SHORT = re.compile(r"((?P<address>\[[0-9a-fA-F:.]+\]|[0-9.]+|\$\{[^}]*\}):)?((?P<published>\$\{[^}]*\}|[0-9]+):)?(?P<target>[0-9]+)(?P<protocol>/[a-z]+)?\Z")
+SHORT = re.compile(
+    r"((?P<address>\[[0-9a-fA-F:.]+\]|[0-9]+(\.[0-9]+){3}|\$\{[^}]*\}):(?=(\$\{[^}]*\}|[0-9]*):))?"
+    r"((?P<published>\$\{[^}]*\}|[0-9]*):)?(?P<target>[0-9]+)(?P<protocol>/[a-z]+)?\Z"
+)
 """`[[address:]published:]target[/protocol]` (Compose, Services, ports, short syntax), one port and no range."""
-ENGLISH = "is laid out in a way that cannot be changed safely, and is left as it is"
+LEFT = "is laid out in a way that cannot be changed safely, and is left as it is"
 
 
 def on_loopback(text: str, service: str, targets: Sequence[int], name: str) -> str:
@@ -26,13 +29,13 @@ def on_loopback(text: str, service: str, targets: Sequence[int], name: str) -> s
     if ports is None:
         return text
     if ports.id != "sequence" or any(one.start_mark.index < ports.start_mark.index or one.start_mark.index > ports.end_mark.index for one in ports.value):
-        raise Unknown(f"{name}: the list ports of {service} {ENGLISH}. {by_hand(targets)}")
+        raise Unknown(f"{name}: the list ports of {service} {LEFT}. {by_hand(targets)}")
     spans = [span for one in ports.value if (span := change(text, one, targets, name, service))]
     after = text
     for start, end, new in sorted(spans, reverse=True):
         after = after[:start] + new + after[end:]
     if spans and not only_ports_differ(text, after, service, name):
-        raise Unknown(f"{name} {ENGLISH}. {by_hand(targets)}")
+        raise Unknown(f"{name} {LEFT}. {by_hand(targets)}")
     return after
 
 
