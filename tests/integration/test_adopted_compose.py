@@ -24,6 +24,7 @@ import yaml
 
 from plugins.filter.compose_files import compose_files
 from plugins.module_utils.plan.model import AdoptedApp, Plan
+from plugins.module_utils.plan.networks import gateway
 from tests.unit.plan.declarations import catalogue, host, mistakes, plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,7 +51,7 @@ class App(http.server.BaseHTTPRequestHandler):
 
 if os.path.exists("/config/.storage/http") and os.environ.get("HATES_SETTINGS"):
     sys.exit("I cannot live with these settings")
-http.server.ThreadingHTTPServer(("", int(os.environ.get("PORT", "8123"))), App).serve_forever()
+http.server.ThreadingHTTPServer(("", int(os.environ.get("PORT") or os.environ.get("WHOAMI_PORT_NUMBER") or "8123")), App).serve_forever()
 """
 MAPIO = """\
 # the home, as MAPIO brings it
@@ -413,8 +414,10 @@ def test_an_app_that_does_not_live_with_its_new_settings_gets_its_files_back_and
 
 def test_an_app_that_its_owner_stopped_is_told_and_stays_stopped(home: Home, media: str) -> None:
     home.write("/srv/media/config/.HA_VERSION", "2026.11.0")
+    peers = home.adopted(OF_MEDIA).peers
     home.sh("docker stop -t 0 media-homeassistant-1")
-    assert home.settle(home.adopted(OF_MEDIA))["changed"] == ["home"]
+    app = home.adopted(OF_MEDIA)
+    assert app.peers == peers and home.settle(app)["changed"] == ["home"]
     assert home.sh("docker ps --format '{{.Names}}' --filter name=media-homeassistant") == ""
     assert home.sh("test -e /srv/media/config/.storage/http && echo there") == "there"
 
@@ -449,6 +452,12 @@ def test_the_order_of_a_person_s_file_is_kept(home: Home, mapio: str) -> None:
     assert max(times, key=lambda name: times[name]) == "homeassistant" and len(times) == 3
 
 
+def play(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_HOME": str(folder)}
+    command = [str(BIN / "ansible-playbook"), *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
 @pytest.mark.proves("R17")
 def test_the_playbook_tells_the_home_of_mapio_and_changes_nothing_in_a_second_run(home: Home, mapio: str, tmp_path: Path) -> None:
     lines = {
@@ -461,14 +470,40 @@ def test_the_playbook_tells_the_home_of_mapio_and_changes_nothing_in_a_second_ru
     }
     inventory = tmp_path / "hosts.yml"
     inventory.write_text(yaml.safe_dump({"all": {"hosts": {NAME: lines}}}))
-    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_HOME": str(tmp_path)}
-    command = [BIN / "ansible-playbook", "-i", inventory, ROOT / "playbooks/site.yml", "--skip-tags", "verify"]
     told = []
     for _ in range(2):
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        done = play(tmp_path, "-i", inventory, ROOT / "playbooks/site.yml", "--skip-tags", "verify")
         assert done.returncode == 0, done.stdout + done.stderr
         told.append(done.stdout)
     assert "changed=1 " in told[0] and "changed=0 " in told[1] and "which Docker chose" in told[1]
     store = json.loads(home.sh("cat /usr/local/homeassistant/.storage/http"))
     assert store["data"]["trusted_proxies"] == [home.peer("http://127.0.0.1:8081/")]
     assert home.sh("ls /etc/exposure /etc/caddy/conf.d 2>/dev/null | wc -l") == "0"
+
+
+def test_a_stack_of_ours_runs_where_etc_cannot_be_written_and_there_is_no_package_manager(home: Home, tmp_path: Path) -> None:
+    """As on MAPIO: room below /usr/local alone, no apt, and a docker-compose that stands by itself."""
+    plugin, alone = "/usr/libexec/docker/cli-plugins/docker-compose", "/usr/local/bin/docker-compose"
+    made = plan(catalogue(), home=host(groups=("proxy",), directory="/usr/local/exposure", apps=[{"name": "whoami"}])).hosts["home"]
+    stacks = [asdict(stack) for stack in made.stacks]
+    book = tmp_path / "play.yml"
+    book.write_text("- hosts: all\n  gather_facts: false\n  roles: [homeserver.exposure.docker, homeserver.exposure.apps]\n")
+    variables = {
+        "apps_stacks": stacks,
+        **{f"apps_{kind}": made.places[place] for kind, place in (("projects", "stacks"), ("secrets", "secrets"), ("records", "records"))},
+    }
+    words = ["-i", f"{NAME},", "-c", "community.docker.docker", book, "-e", json.dumps({**variables, "ansible_python_interpreter": "/usr/bin/python3"})]
+    home.sh("docker tag app:1 traefik/whoami:v1.11.0")
+    home.sh(f"cp -L {plugin} {alone}; mv {plugin} /opt/plugin; mv /usr/bin/apt-get /opt/; mount --bind /etc /etc; mount -o remount,bind,ro /etc")
+    try:
+        assert home.sh("docker compose version 2>&1 || echo none").endswith("none")
+        first, second = play(tmp_path, *words), play(tmp_path, *words)
+        assert first.returncode == 0, first.stdout + first.stderr
+        assert "changed=0 " in second.stdout, second.stdout
+        assert home.peer("http://127.0.0.1:8080/") == gateway(made.stacks[0].network)
+        assert home.sh("ls /usr/local/exposure/stacks") == "whoami"
+        home.sh(f"docker compose -p whoami down -t 0 2>&1; rm -rf {alone} /usr/local/lib/docker/cli-plugins")
+        bare = play(tmp_path, *words)
+        assert bare.returncode and "lacks Docker Compose 2, and has no apt" in bare.stdout.replace("\n", " ").replace("    ", "")
+    finally:
+        home.sh(f"umount /etc; mv /opt/plugin {plugin}; mv /opt/apt-get /usr/bin/; rm -f {alone}")

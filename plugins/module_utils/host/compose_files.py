@@ -142,6 +142,7 @@ def service_of(its: Mapping[str, Any], volumes: Mapping[str, Any], engine: Engin
         "image": str(its.get("image", "")),
         "network_mode": str(its.get("network_mode", "")),
         "networks": {key: str((one or {}).get("ipv4_address", "")) for key, one in networks.items()},
+        "ordered": any((one or {}).get(line) for one in networks.values() for line in ("priority", "gw_priority")),
         "ports": [
             {
                 "address": str(one.get("host_ip", "")) or "0.0.0.0",
@@ -184,6 +185,7 @@ def network_of(its: Mapping[str, Any], engine: Engine) -> dict[str, Any]:
     return {
         "name": name,
         "made": made is not None,
+        "internal": bool(its.get("internal")),
         "subnets": [str(row["Subnet"]) for row in rows if row.get("Subnet")] or [str(row["subnet"]) for row in fixed if row.get("subnet")],
         "gateways": [str(row["Gateway"]) for row in rows if row.get("Gateway")] or [str(row["gateway"]) for row in fixed if row.get("gateway")],
     }

@@ -204,7 +204,7 @@ def beside(project: Project, service: str, app: Mapping[str, Any]) -> Seen:
     network = project.way_out(service)
     if network and network.gateway:
         return Seen([network.gateway])
-    return Seen(problem="it never ran, so the network that Docker gives it is not known", write=f"start it once: {project.started_by(service)}")
+    return Seen(problem="it does not run, and which address Docker gives its network is not known", write=f"start it once: {project.started_by(service)}")
 
 
 def listen(made: AdoptedApp, app: Mapping[str, Any], own: list[Route], name: str, house: House) -> None:

@@ -120,12 +120,16 @@ class Project:
         return Network(key, its["name"], gateways[0] if gateways else first)
 
     def way_out(self, service: str) -> Network | None:
-        """The network that a service goes out by and published ports come in by; None where it has several and does not run."""
+        """The network that a service goes out by and published ports come in by. Of several, while it does not run, it is the first by name, as Docker
+        sorts them where nobody gives a priority; None where that is not clear."""
         networks, holder = self.networks(service), self.holder(service)
         if len(networks) == 1:
             return networks[0]
-        its = self.container(holder)
-        return next((one for one in networks if its and one.name == its["way_out"]), None)
+        if self.runs(holder):
+            its = self.container(holder)
+            return next((one for one in networks if its and one.name == its["way_out"]), None)
+        open_ones = [one for one in networks if not self.look["networks"].get(one.key, {}).get("internal")]
+        return min(open_ones, key=lambda one: one.name, default=None) if not self.services[holder].get("ordered") else None
 
     def addresses(self, service: str, network: Network) -> list[str]:
         """A service's addresses in a network, IPv4 first: as it runs, else as the file fixes it."""

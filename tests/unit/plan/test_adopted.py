@@ -143,6 +143,17 @@ def test_an_app_with_several_networks_sees_the_gateway_of_the_one_that_it_goes_o
     assert adopted(plan(home=at_home(seen))).peers == ["172.25.0.1"]
 
 
+def test_an_app_with_several_networks_that_does_not_run_is_planned_by_the_first_of_them_unless_its_owner_orders_them() -> None:
+    networks = {
+        key: {"name": f"media_{key}", "made": True, "internal": key == "a", "subnets": [f"172.2{number}.0.0/16"], "gateways": [f"172.2{number}.0.1"]}
+        for number, key in enumerate("abc")
+    }
+    its = service(ports=[PORT], networks={"c": "", "b": "", "a": ""})
+    assert adopted(plan(home=at_home(look({"homeassistant": its}, networks=networks)))).peers == ["172.21.0.1"]
+    (mistake,) = mistakes(home=at_home(look({"homeassistant": {**its, "ordered": True}}, networks=networks)))
+    assert mistake.write.startswith("start it once")
+
+
 def test_an_app_that_uses_the_network_of_another_service_is_reached_and_sees_as_that_one() -> None:
     services = {"homeassistant": service(network_mode="service:vpn", networks={}), "vpn": service(ports=[PORT], mounts=[])}
     its = [container("homeassistant", {}), container("vpn", {"media_default": ("172.23.0.9", "172.23.0.1")}, PORT)]
