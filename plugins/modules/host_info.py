@@ -17,7 +17,20 @@ attributes:
   check_mode: {support: full, description: It only reads.}
   diff_mode: {support: none, description: It only reads.}
   idempotent: {support: full, description: It only reads.}
-options: {}
+options:
+  directory:
+    description: Where what is known of apps is kept, as C(exposure_directory) says.
+    type: path
+    default: /etc/exposure
+    version_added: 0.5.0
+  compose_files:
+    description:
+      - Compose files of a person's own that are to be looked at, each with C(compose) (a file or folder) and C(proxy) (the service of it that is a
+        proxy). The filter C(homeserver.exposure.compose_files) makes them of C(exposure_apps).
+    type: list
+    elements: dict
+    default: []
+    version_added: 0.5.0
 """
 
 EXAMPLES = r"""
@@ -34,17 +47,25 @@ ansible_facts:
     homeserver_host:
       description: >-
         C(release) (code name), C(caddy) (version or empty), C(docker) and C(compose) (installed or not), C(archive) and C(suites) of apt,
-        C(addresses) on the home network, C(listening) sockets, C(containers) of compose projects, and what apps were first started with and must
-        keep (C(fixed)).
+        C(addresses) on the home network, C(listening) sockets, C(containers) of compose projects, what apps were first started with and must
+        keep (C(fixed)), and in C(adopted) what compose files of a person's own say and what runs of them, without the values of their environment.
       type: dict
 """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.homeserver.exposure.plugins.module_utils.host.look import look
+from ansible_collections.homeserver.exposure.plugins.module_utils.host import compose_files
+from ansible_collections.homeserver.exposure.plugins.module_utils.host.look import DOCKER_SOCKET, look
+
+ARGUMENTS = {
+    "directory": {"type": "path", "default": "/etc/exposure"},
+    "compose_files": {"type": "list", "elements": "dict", "default": []},
+}
 
 
 def main() -> None:
-    module = AnsibleModule({}, supports_check_mode=True)
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
 
     def run(command: list[str]) -> tuple[int, str]:
         code, output, _errors = (
@@ -52,7 +73,8 @@ def main() -> None:
         )
         return code, output
 
-    module.exit_json(changed=False, ansible_facts={"homeserver_host": look(run)})
+    adopted = compose_files.look(module.params["compose_files"], compose_files.run, compose_files.ask(Path(DOCKER_SOCKET)))
+    module.exit_json(changed=False, ansible_facts={"homeserver_host": {**look(run, directory=module.params["directory"]), "adopted": adopted}})
 
 
 if __name__ == "__main__":

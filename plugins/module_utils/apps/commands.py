@@ -67,7 +67,7 @@ def tell(stacks: Sequence[Mapping[str, Any]], secrets_directory: Path, run: Exec
         for row in stack["commands"]:
             if not row["want"]:  # nothing leads to the app, so there is nothing to tell it
                 continue
-            container = running.get((stack["name"], row["service"]))
+            container = running.get((stack.get("project") or stack["name"], row["service"]))
             if container:
                 told(stack["name"], row, container, secrets, run, outcome, check)
             elif check:

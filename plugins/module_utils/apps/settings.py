@@ -125,7 +125,7 @@ def make_files(stack: Mapping[str, Any], secrets_directory: Path, run: Run, outc
     outcome.diff += differences(trust) + [row.diff for row in rows]
     if not check:
         # An app writes its settings when it stops: stop it first, and look again at what it left.
-        stop(str(stack["name"]), run)
+        stop(stack, run)
         rows, _ = changes(stack, read_secrets(secrets_file))
         outcome.backups += apply([*trust_edits(stack), *(row.edit for row in rows)], Path(stack["directory"]))
     return True
@@ -138,14 +138,21 @@ def trust_edits(stack: Mapping[str, Any]) -> list[Edit]:
     return WRITERS[trust["writer"]](Path(trust["directory"]), trust["trusted_proxies"], trust["version"], trust["external_url"])
 
 
-def stop(name: str, run: Run) -> None:
-    """Stop what runs of a compose project, and wait for it."""
-    code, output = run(["docker", "ps", "--quiet", "--filter", f"label=com.docker.compose.project={name}"])
-    running = output.split() if not code else []
+def stop(stack: Mapping[str, Any], run: Run) -> None:
+    """Stop what runs of a compose project, and wait for it; of one that is a person's own (`project`, `service`), that service alone."""
+    running = containers(stack, run)
     if running:
         code, output = run(["docker", "stop", "--time", "120", *running])
         if code:
-            raise Unknown(f"{name} could not be stopped, so its settings are left as they are: {output.strip()}")
+            raise Unknown(f"{stack['name']} could not be stopped, so its settings are left as they are: {output.strip()}")
+
+
+def containers(stack: Mapping[str, Any], run: Run) -> list[str]:
+    """What runs of it."""
+    labels = {"project": stack.get("project") or stack["name"], "service": stack.get("service", "")}
+    filters = [word for name, value in labels.items() if value for word in ("--filter", f"label=com.docker.compose.{name}={value}")]
+    code, output = run(["docker", "ps", "--quiet", *filters])
+    return output.split() if not code else []
 
 
 def purge(stack: Mapping[str, Any], secrets_directory: Path, records: Path, outcome: Outcome, check: bool) -> None:

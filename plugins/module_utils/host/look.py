@@ -25,6 +25,7 @@ COMPOSE_PLUGIN = (
     "/usr/lib/docker/cli-plugins",
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
+    "/root/.docker/cli-plugins",
 )
 UNITS = {
     "caddy": ("etc/systemd/system/caddy.service.d/exposure.conf",),
@@ -73,8 +74,8 @@ DEFAULT_SERVER = re.compile(
 DOCKER_SOCKET = "/run/docker.sock"
 
 
-def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
-    """All of it. `run` gives (exit code, output) of a command."""
+def look(run: Run, root: Path = Path("/"), directory: str = "/etc/exposure") -> dict[str, Any]:
+    """All of it. `run` gives (exit code, output) of a command; `directory` is where what is known of apps is kept."""
     release = release_of((root / "etc/os-release").read_text())
     docker = bool(shutil.which("docker"))
     compose = any((root / folder.lstrip("/") / "docker-compose").exists() for folder in COMPOSE_PLUGIN)
@@ -92,6 +93,8 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "resolvers": resolvers(root / "etc/resolv.conf"),
         "docker": docker,
         "compose": compose,
+        "compose_alone": "" if compose else compose_alone(run),
+        "apt": bool(shutil.which("apt-get")),
         "yaml": importlib.util.find_spec("yaml") is not None,
         "nft": bool(shutil.which("nft")),
         "firewall": (root / "etc/exposure/firewall").exists(),
@@ -107,7 +110,7 @@ def look(run: Run, root: Path = Path("/")) -> dict[str, Any]:
         "network": kept(root / "var/lib/exposure/network.json"),
         "watch": watch(run, root),
         "watched": kept(root / "var/lib/exposure-watch/last.json"),
-        "fixed": first_started(root / "etc/exposure/apps"),
+        "fixed": first_started(root / directory.lstrip("/") / "apps"),
         "router_rules": rules(kept(root / "var/lib/exposure-router/router.json")),
         "listening": [vars_of(listener) for listener in listeners()],
         "containers": containers(root / DOCKER_SOCKET.lstrip("/")) if docker else [],
@@ -155,6 +158,13 @@ def caddy_binary(run: Run) -> str:
         return ""
     code, output = run(["caddy", "version"])
     return output.split()[0].lstrip("v") if not code and output.split() else ""
+
+
+def compose_alone(run: Run) -> str:
+    """The path of a Compose 2 that is no plugin of docker yet, such as a system without a package manager has; '' without one."""
+    path = shutil.which("docker-compose")
+    code, output = run(["docker-compose", "version", "--short"]) if path else (1, "")
+    return str(path) if not code and output.strip().lstrip("v").startswith("2.") else ""
 
 
 def nginx_sites(run: Run, etc: Path) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def read_listening(given: object, host: str, mistakes: Mistakes) -> list[dict[st
 def add_declared(plan: Plan, house: House) -> None:
     """What each host is to listen for, after its proxy and stacks are known."""
     for name, its in plan.hosts.items():
-        its.declared = [*of_proxy(its), *of_stacks(its)]
+        its.declared = [*of_proxy(its), *of_stacks(its), *of_adopted(its)]
         its.allowed = [Declared(**entry, what="exposure_listening") for entry in house.hosts[name]["listening"]]
         if "lan_dns" in house.inventory[name].groups:
             its.allowed += [Declared(53, protocol, what=DNS_AT_HOME) for protocol in ("tcp", "udp")]
@@ -79,3 +79,10 @@ def of_stacks(its: HostPlan) -> Iterator[Declared]:
         for entry in stack.listen:
             address, port = entry["address"], entry["port"]
             yield Declared(port, "tcp", address, f"app {stack.name}", sources=list(sources.get((address, port), [])))
+
+
+def of_adopted(its: HostPlan) -> Iterator[Declared]:
+    """An app of a person's own is wanted on loopback: what it listens on beyond that is told, with the line that closes it."""
+    for app in its.adopted:
+        for entry in app.listen:
+            yield Declared(entry["port"], entry.get("protocol", "tcp"), entry["address"], entry.get("what", f"your app {app.name}"))

@@ -41,6 +41,8 @@ class Route:
     app: dict[str, Any] | None
     part: dict[str, Any]
     entry: Mapping[str, Any] | None = None
+    theirs: bool = False
+    """Whether a proxy of a person's own serves the site, and none of ours."""
 
     @property
     def own_entry(self) -> Mapping[str, Any] | None:
@@ -113,8 +115,17 @@ def implied_app(name: str) -> dict[str, Any]:
 def proxies_of(inventory: Mapping[str, Inventory], hosts: Mapping[str, dict[str, Any]]) -> list[str]:
     """The hosts that carry a proxy: the group `proxy`, or without such a group the only host that declares something."""
     grouped = [name for name, host in inventory.items() if "proxy" in host.groups]
-    declaring = [name for name, host in hosts.items() if host["sites"] or host["apps"]]
+    declaring = [name for name, host in hosts.items() if (host["sites"] or host["apps"]) and not all_have_own_proxy(host)]
     return grouped or (declaring if len(declaring) == 1 else [])
+
+
+def has_own_proxy(site: Mapping[str, Any], host: Mapping[str, Any]) -> bool:
+    """Whether the app of a site stands behind a proxy of a person's own (`proxied_by`)."""
+    return any(app["name"] == site["app"] and app["proxied_by"] and app["state"] == "present" for app in host["apps"])
+
+
+def all_have_own_proxy(host: Mapping[str, Any]) -> bool:
+    return bool(host["sites"]) and all(has_own_proxy(site, host) for site in host["sites"])
 
 
 def join(house: House) -> list[Route]:
@@ -126,11 +137,12 @@ def join(house: House) -> list[Route]:
         declared = {app for app, entry in entries.items() if entry["state"] != "absent"}
         for site in host["sites"]:
             where = f"site {site['name']}"
-            proxy = "" if mistakes.about(name, where, "proxy") else choose_proxy(site, name, house.proxies, mistakes)
+            theirs = has_own_proxy(site, host)
+            proxy = name if theirs else "" if mistakes.about(name, where, "proxy") else choose_proxy(site, name, house.proxies, mistakes)
             if not site["hosts"] and not mistakes.about(name, where, "hosts") and not default_hosts(site, host):
                 mistakes.add(name, where, "hosts", "(missing)", "the site has no name, and none can be made of exposure_domain", "hosts: [home.example.org]")
             for part in (site, *site["paths"]):
-                route = Route(site, name, proxy, None, part)
+                route = Route(site, name, proxy, None, part, theirs=theirs)
                 route.entry = elsewhere(route, entries, declared, apps)
                 app = None if route.entry else app_of(route, entries, mistakes)
                 route.app = app if app and app["app"] in apps else None

@@ -40,6 +40,13 @@ def ports_of(value: object) -> dict[str, int]:
     return {values.slug(name): values.port(number) for name, number in value.items()}
 
 
+def places_of(value: object) -> dict[str, str]:
+    """Folders of an app, by their names in the catalogue, with where they are on the host."""
+    if not isinstance(value, Mapping):
+        raise Refused("it is not a mapping", "names of folders and where they are on the host, such as {config: /srv/media/config}")
+    return {values.file_path(f"/{values.text(name)}").removeprefix("/"): values.file_path(place) for name, place in value.items()}
+
+
 ACME = {
     "email": Field(values.e_mail, ""),
     "directory": Field(values.web_address, "https://acme-v02.api.letsencrypt.org/directory"),
@@ -169,6 +176,11 @@ APP = {
     "ports": Field(ports_of, {}),
     "accounts_replaced": Field(values.many(values.text), []),
     "backup": Field(backup_of, {}),
+    "compose": Field(values.file_path, ""),
+    "service": Field(values.service, ""),
+    "data": Field(places_of, {}),
+    "proxied_by": Field(values.service, ""),
+    "publish": Field(values.one_of("loopback"), ""),
     "state": Field(values.one_of("present", "absent"), "present"),
 }
 
@@ -191,8 +203,9 @@ HOST = {
     "apps": Field(anything, []),
     "address": Field(values.many(values.address), []),
     "app_networks": Field(values.network, "172.30.0.0/16"),
-    "app_directory": Field(values.file_path, "/srv/exposure"),
     "backups": Field(anything, {}),
+    "directory": Field(values.file_path, "/etc/exposure"),
+    "app_directory": Field(values.file_path, ""),
     "timezone": Field(values.time_zone, "Etc/UTC"),
     "catalogue": Field(values.file_path, ""),
     "verify": Field(anything, {}),
@@ -281,6 +294,8 @@ def read_host(variables: Mapping[str, object], host: str, mistakes: Mistakes) ->
     given = {key.removeprefix(PREFIX): value for key, value in variables.items() if key.startswith(PREFIX)}
     taken = read(HOST, given, Place(host, "", PREFIX), mistakes)
     taken["ports"] = read(PORTS, taken["ports"], Place(host, "", "exposure_ports."), mistakes)
+    elsewhere = taken["directory"] != HOST["directory"].default  # who has no room in /etc has none in /srv either
+    taken["app_directory"] = taken["app_directory"] or (f"{taken['directory']}/apps" if elsewhere else "/srv/exposure")
     if taken["ports"]["http"] is None:  # who moves the one port does so because the others are taken
         taken["ports"]["http"] = 80 if taken["ports"]["https"] == 443 else 0
     taken["acme"] = read(ACME, taken["acme"], Place(host, "", "exposure_acme."), mistakes)

@@ -22,7 +22,7 @@ def add_log_ins(plan: Plan, house: House, routes: Sequence[Route]) -> None:
                 continue
             entry, own = house.apps[app["app"]], [route for route in routes if route.host == name and route.app is app]
             replaced = replaced_in(name, f"app {app['name']}", app["accounts_replaced"], entry, house) | of_sites(own, entry, house)
-            listen = [place for stack in plan.hosts[name].stacks if stack.name == app["name"] for place in stack.listen]
+            listen = [place for stack in (*plan.hosts[name].stacks, *plan.hosts[name].adopted) if stack.name == app["name"] for place in stack.listen]
             if listen:
                 passed = any(route.site["tls"] == "passthrough" for route in own if route.whole)
                 place = {"address": listen[0]["address"], "port": listen[0]["port"], "tls": passed}

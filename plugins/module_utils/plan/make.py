@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .adopted import add_adopted, look_into
 from .app_refusals import check_apps
 from .audit import add_declared, read_listening
 from .catalogue import read_catalogue
 from .certificates import add_certificates
 from .collection import House, Inventory, Route, join, read_house, take_off
 from .contradictions import check_names, check_ports, check_sites, check_stacks
+from .declaration import HOST
 from .fixed import check_fixed
 from .log_ins import add_log_ins
 from .mistakes import InventoryRefused, Mistakes
@@ -44,11 +46,15 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     routes = join(house)
     plan = Plan({name: HostPlan() for name in house.hosts}, {}, [])
     check_names(routes, {name: house.addresses(name) for name in house.hosts}, mistakes)
-    check_sites(routes, mistakes)
-    add_certificates(plan, house, routes)
-    add_proxies(plan, house, routes)
+    check_sites([route for route in routes if not route.theirs], mistakes)
+    look_into(house, routes)
+    served = [route for route in routes if not route.theirs]
+    add_certificates(plan, house, served)
+    add_proxies(plan, house, served)
     add_reachability(plan, house)
     add_stacks(plan, house, routes)
+    add_adopted(plan, house, routes)
+    add_places(plan, house)
     add_log_ins(plan, house, routes)
     check_apps(plan, house, routes)
     add_declared(plan, house)
@@ -67,6 +73,8 @@ def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
     """The compose project of each app, published for exactly its proxies."""
     for name, host in house.hosts.items():
         for app in host["apps"]:
+            if app["compose"]:
+                continue
             if app["state"] == "absent":
                 plan.hosts[name].stacks.append(absent_stack(app, host))
                 continue
@@ -101,6 +109,13 @@ def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
             plan.hosts[name].stacks.append(stack)
 
 
+def add_places(plan: Plan, house: House) -> None:
+    """Where each host keeps the files of the product that is about apps, where its owner wants them elsewhere than below /etc."""
+    for name, host in house.hosts.items():
+        if host["directory"] != HOST["directory"].default:
+            plan.hosts[name].places = {kind: f"{host['directory']}/{kind}" for kind in ("stacks", "secrets", "records", "backups")}
+
+
 def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:
     """What a client must see of each name."""
     nothing: Mapping[str, Any] = {"health": {"path": "/", "status": [], "contains": ""}, "websocket": None, "echo": None, "ports": {}}
@@ -117,8 +132,11 @@ def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:
             made = Probe(site["name"], name, route.proxy, proof["path"], proof["status"], proof["contains"], websocket, closed)
             made.passthrough = site["tls"] == "passthrough"
             made.https_port, made.http_port = (house.hosts[route.proxy]["ports"][scheme] for scheme in ("https", "http"))
+            if route.theirs and not any(entry["port"] == 80 for app in plan.hosts[route.host].adopted for entry in app.listen):
+                made.http_port = 0
             made.echo, made.declared_on = entry["echo"], route.host
-            made.peers = [peer for stack in plan.hosts[route.host].stacks if route.app and stack.name == route.app["name"] for peer in stack.peers]
+            stacks = [*plan.hosts[route.host].stacks, *plan.hosts[route.host].adopted]
+            made.peers = [peer for stack in stacks if route.app and stack.name == route.app["name"] for peer in stack.peers]
             add_what_is_served(made, plan.hosts[route.proxy])
             plan.probes.append(made)
 

@@ -149,6 +149,23 @@ class Stack:
 
 
 @dataclass
+class AdoptedApp(Stack):
+    """An app of a compose file that a person has: it is told of its proxies, and its file is left alone but for what `publish` asks.
+
+    `project`, `service`, `files` and `folder` as Compose has them, and `engine`: the words by which Compose is called there. `publish`: the ports inside
+    that are to be published on loopback alone. `notes`: what its owner must know, each a sentence or two with the line to write.
+    """
+
+    project: str = ""
+    service: str = ""
+    files: list[str] = field(default_factory=list)
+    folder: str = ""
+    engine: list[str] = field(default_factory=list)
+    publish: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Admission:
     """A published port of a host (`address`:`port`) that only `sources` may reach."""
 
@@ -262,11 +279,15 @@ class HostPlan:
     """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go; `used` those that look after
     the address. `public_address`: who is asked for it (address/model.py, Settings). `router`: whether the `forwardings` are printed for a person
     (manual), set (auto) for `router_lease` seconds each time, or nobody's affair (none). `challenges`: why certificates are proven in the way they are.
+    `adopted`: apps of compose files that are their owner's; `places`: where what the product keeps of apps is (projects,
+    secrets, records), where that is said.
     `declared`: what is to listen there because of this Plan; `allowed`: what may, because the owner says so. `watch`: what it looks after by
     itself. `log_ins`: the apps that it looks at for log-ins that everybody knows."""
 
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
+    adopted: list[AdoptedApp] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
     certificates: list[Certificate] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     admissions: list[Admission] = field(default_factory=list)

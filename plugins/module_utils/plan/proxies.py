@@ -213,7 +213,7 @@ def app_endpoint(route: Route, house: House) -> str:
     assert route.app is not None
     port = house.port(route.app, route.part["app_port"])
     if route.host == route.proxy:
-        return f"127.0.0.1:{port}"
+        return f"{route.app.get('reached_at') or '127.0.0.1'}:{port}"
     found = pair(house.addresses(route.host), house.addresses(route.proxy))
     if not found:
         check_address(route, house)

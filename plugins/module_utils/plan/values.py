@@ -32,6 +32,7 @@ WORD = re.compile(r"[A-Za-z0-9._~/=&?%+,@:-]{1,200}\Z")
 LOCATION = re.compile(r"/[A-Za-z0-9._~/-]{0,200}\Z")
 BASE64URL = re.compile(r"[A-Za-z0-9_-]{16,400}={0,2}\Z")
 CREDENTIAL_NAME = re.compile(r"[a-z][a-z0-9_]{0,79}\Z")
+SERVICE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}\Z")
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
 DECIMAL = {"": 1, "k": 1000, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
 FACTOR = {**DECIMAL, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
@@ -75,6 +76,7 @@ mode = matching(MODE, "a mode is not four digits in quotes", '"0640"')
 word = matching(WORD, "it is not a plain word of a command", "a command as a list of plain words, such as [docker, restart, registry]")
 base64url = matching(BASE64URL, "it is not a key in base64url", "the HMAC key as the authority gives it")
 credential_name = matching(CREDENTIAL_NAME, "it is not a line of a plugin's credentials file", "a name such as dns_cloudflare_api_token")
+service = matching(SERVICE, "it is not the name of a service", "the name that stands under services: in the compose file, such as jellyfin")
 environment_name = matching(ENVIRONMENT_NAME, "it is not the name of an environment variable", "letters, digits and _, such as LOG_LEVEL")
 
 
