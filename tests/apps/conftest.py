@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def inventory(folder: Path) -> Path:
-    """The owner's inventory with these apps, four lines each."""
+def inventory(folder: Path) -> Iterator[Path]:
+    """The owner's inventory with these apps, four lines each. At the end they are taken off again, with their data."""
     load_images()
 
     def change(variables: dict[str, Any]) -> None:
@@ -73,7 +74,18 @@ def inventory(folder: Path) -> Path:
         variables["exposure_apps"] += [{"name": name, **lines} for name, lines in APPS.items()]
         variables["exposure_catalogue"] = unprivileged(folder)
 
-    return inventory_with(folder, home=change)
+    path = inventory_with(folder, home=change)
+    yield path
+    file = path / "host_vars" / "home.yml"
+    variables = yaml.safe_load(file.read_text())
+    variables["exposure_sites"] = [site for site in variables["exposure_sites"] if site["name"] not in APPS]
+    for app in variables["exposure_apps"]:
+        if app["name"] in APPS:
+            app["state"] = "absent"
+    variables["exposure_purge"] = list(APPS)
+    file.write_text(yaml.safe_dump(variables))
+    run = playbook("site", inventory=path)
+    assert run.code == 0, run.output
 
 
 @pytest.fixture(scope="session")
