@@ -43,9 +43,9 @@ options:
     type: path
     default: /etc/exposure/secrets
   records_directory:
-    description: Where is written down what is unfinished.
+    description: Where is written down what is to be known of apps, such as what is unfinished.
     type: path
-    default: /var/lib/exposure/stacks
+    default: /etc/exposure/apps
   backups_directory:
     description: Where backups are kept, a folder for each stack.
     type: path
@@ -103,7 +103,7 @@ ARGUMENTS = {
     "list": {"type": "bool", "default": False},
     "projects_directory": {"type": "path", "default": "/etc/exposure/stacks"},
     "secrets_directory": {"type": "path", "default": "/etc/exposure/secrets", "no_log": False},
-    "records_directory": {"type": "path", "default": "/var/lib/exposure/stacks"},
+    "records_directory": {"type": "path", "default": "/etc/exposure/apps"},
     "backups_directory": {"type": "path", "default": "/var/backups/exposure"},
     "backups_kept": {"type": "int", "default": 3},
 }
@@ -112,8 +112,8 @@ ARGUMENTS = {
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     given = module.params
-    folders = (Path(given[f"{what}_directory"]) for what in ("projects", "secrets", "records", "backups"))
-    restore = Restore(Tools(Docker(), lambda stack, check: None, Places(*folders, given["backups_kept"])))
+    projects, secrets, records, backups = (Path(given[f"{what}_directory"]) for what in ("projects", "secrets", "records", "backups"))
+    restore = Restore(Tools(Docker(), lambda stack, check: None, Places(projects, secrets, records / "unfinished", backups, given["backups_kept"])))
     try:
         if given["list"]:
             module.exit_json(changed=False, backups=restore.listed(given["name"]))

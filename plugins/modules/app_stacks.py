@@ -35,9 +35,9 @@ options:
     type: path
     default: /etc/exposure/secrets
   records_directory:
-    description: Where is written down what is unfinished.
+    description: Where is written down what is to be known of apps, such as what is unfinished.
     type: path
-    default: /var/lib/exposure/stacks
+    default: /etc/exposure/apps
   backups_directory:
     description: Where backups are kept, a folder for each stack.
     type: path
@@ -80,7 +80,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.homeserver.exposure.plugins.module_utils.apps.engine import Docker
 from ansible_collections.homeserver.exposure.plugins.module_utils.apps.project import Places
-from ansible_collections.homeserver.exposure.plugins.module_utils.apps.settings import settle
+from ansible_collections.homeserver.exposure.plugins.module_utils.apps.settings import Outcome, settle
 from ansible_collections.homeserver.exposure.plugins.module_utils.apps.stacks import Stacks
 from ansible_collections.homeserver.exposure.plugins.module_utils.release.disk import Failure
 
@@ -88,7 +88,7 @@ ARGUMENTS = {
     "stacks": {"type": "list", "elements": "dict", "required": True},
     "projects_directory": {"type": "path", "default": "/etc/exposure/stacks"},
     "secrets_directory": {"type": "path", "default": "/etc/exposure/secrets", "no_log": False},
-    "records_directory": {"type": "path", "default": "/var/lib/exposure/stacks"},
+    "records_directory": {"type": "path", "default": "/etc/exposure/apps"},
     "backups_directory": {"type": "path", "default": "/var/backups/exposure"},
     "backups_kept": {"type": "int", "default": 3},
 }
@@ -97,10 +97,14 @@ ARGUMENTS = {
 def main() -> None:
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     given, docker = module.params, Docker()
-    folders = (Path(given[f"{what}_directory"]) for what in ("projects", "secrets", "records", "backups"))
-    places = Places(*folders, given["backups_kept"])
+    projects, secrets, records, backups = (Path(given[f"{what}_directory"]) for what in ("projects", "secrets", "records", "backups"))
+    places = Places(projects, secrets, records / "unfinished", backups, given["backups_kept"])
+
+    def settled(stack: dict, check: bool) -> Outcome:
+        return settle([stack], secrets, docker.run, check)
+
     try:
-        results = Stacks(docker, lambda stack, check: settle([stack], places.secrets, docker.run, check), places).bring(given["stacks"], module.check_mode)
+        results = Stacks(docker, settled, places).bring(given["stacks"], module.check_mode)
     except Failure as failure:
         module.fail_json(msg=str(failure))
     told = {

@@ -174,7 +174,7 @@ def server(bare: Server) -> Server:
 def test_a_bare_host_is_told_what_a_run_will_do(bare: Server) -> None:
     foretold = bare.play(stack(), options=("--check", "--diff"))
     assert "failed=0" in foretold and "changed=1" in foretold and "tiny: tiny:v1 running" in foretold, foretold
-    assert bare.sh("ls -d /etc/exposure/stacks /srv/exposure /var/lib/exposure/stacks", check=False) == ""
+    assert bare.sh("ls -d /etc/exposure/stacks /srv/exposure /etc/exposure/apps", check=False) == ""
 
 
 @pytest.mark.proves("R52", "R53")
@@ -225,7 +225,7 @@ def test_a_disk_without_room_for_the_backup_leaves_the_old_version_serving(serve
 def test_a_run_that_is_killed_while_it_tries_is_completed_by_the_next(server: Server) -> None:
     words, environment = server.command(server.role(), apps_stacks=[stack("v3")])
     with subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-        record = "/var/lib/exposure/stacks/cloud.json"
+        record = "/etc/exposure/apps/unfinished/cloud.json"
         assert eventually(lambda: '"started": true' in server.sh(f"cat {record}", check=False) and "v3" in server.sh("docker ps --format '{{.Image}}'"))
         server.sh("for pid in $(pgrep python3); do kill -9 $pid; done", check=False)
         run.kill()

@@ -101,11 +101,13 @@ class StackChange:
         current = resolved(self.root / "current")
         self.runs = images(compose_of(current)) if current else {one.service: one.image for one in self.own}
         self.updated = {name: image for name, image in self.runs.items() if self.wanted.get(name) != image}
+        self.recorded = bool(getattr(self.settled, "recorded", ()))
         self.needed = bool(self.change or self.settled.changed or self.wrong or self.trial)
 
     def foretell(self, there: bool) -> None:
         """The diff: files, settings, and what starts and why."""
         self.result.diff += (self.change.diff if self.change else []) + self.settled.diff
+        self.result.changed = self.needed or self.recorded
         if not self.needed:
             return
         why = [
@@ -198,7 +200,7 @@ class StackChange:
 
     def on_trial(self, trial: Trial, first: bool) -> str:
         """Settings, containers, health: '' when all is well."""
-        waiting = self.write_settings(trial) if self.settled.changed else []
+        waiting = self.write_settings(trial) if self.settled.changed or self.recorded else list(getattr(self.settled, "waiting", ()))
         if self.change and first:
             self.tools.step("first")
             self.files.commit(self.change)
@@ -215,11 +217,14 @@ class StackChange:
     def write_settings(self, trial: Trial) -> list[str]:
         """An app writes its settings when it stops: it is stopped first, and its files are kept as it left them."""
         self.tools.step("settings stop")
-        if any(one.state in ("running", "restarting") for one in self.tools.own(self.name)) and (trouble := self.tools.engine.stop(self.name)):
+        if (
+            self.settled.changed
+            and any(one.state in ("running", "restarting") for one in self.tools.own(self.name))
+            and (trouble := self.tools.engine.stop(self.name))
+        ):
             raise Failure(f"it could not be stopped, so its settings are left as they are: {shown(trouble)}")
-        directory = Path(self.stack["directory"])
         paths = [Path(entry["before_header"]) for entry in [*self.settled.diff, *self.tools.settle(self.stack, True).diff] if "before_header" in entry]
-        trial.keep(self.places.records, [path for path in paths if path.is_relative_to(directory)])
+        trial.keep(self.places.records, [path for path in paths if path != self.places.secret(self.name)])
         self.tools.step("settings")
         done = self.tools.settle(self.stack, False)
         self.result.copies += done.backups
@@ -282,9 +287,8 @@ class StackChange:
             backup = opened(Path(trial.backup))
             self.tools.backups().bring_data(backup)
             (backup.folder / PUT_BACK).touch()
-        else:
-            self.tools.step("files back")
-            trial.bring_files_back()
+        self.tools.step("files back")
+        trial.bring_files_back()
         if current != previous:
             link(self.root / "current", previous)
         self.tools.step("back up")

@@ -25,7 +25,7 @@ class Places:
 
     projects: Path = Path("/etc/exposure/stacks")
     secrets: Path = Path("/etc/exposure/secrets")
-    records: Path = Path("/var/lib/exposure/stacks")
+    records: Path = Path("/etc/exposure/apps/unfinished")
     backups: Path = Path("/var/backups/exposure")
     keep: int = 3
 

@@ -66,7 +66,6 @@ class Stacks(Tools):
         if check:
             change.look()
             change.foretell(there)
-            result.changed = change.needed
             return
         with locked(change.root):
             change.tidy()
@@ -74,6 +73,8 @@ class Stacks(Tools):
             change.foretell(there)
             if change.needed:
                 change.carry_out()
+            elif change.recorded:  # written down, and nothing to start
+                self.settle(stack, False)
 
     def take_down(self, stack: Mapping[str, Any], own: Sequence[Container], result: Result, there: bool, check: bool) -> None:
         """Containers, networks and the release go. Data, volumes and secrets go where the app is named to be wiped, backups never."""

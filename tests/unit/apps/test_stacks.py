@@ -326,3 +326,44 @@ def test_what_was_written_after_a_killed_run_is_never_thrown_away(tmp_path: Path
         texts = [house.data("letters"), *map(letters, house.places.backups.glob("cloud/*/data.tar.gz"))]
         assert "a week later" in texts and house.serves(), (at, result.trouble)
     assert at > 10
+
+
+def test_a_file_that_the_app_makes_at_its_first_start_is_set_once_it_is_there_and_the_app_is_started_again(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    file, plain = tmp_path / "srv/cloud/data/made", house.settle
+
+    def settle(stack: Any, check: bool) -> Any:
+        outcome = plain(stack, check)
+        if not file.exists():
+            outcome.waiting = ["cloud"]
+        elif file.read_text() != "ours":
+            outcome.changed = ["cloud"]
+            outcome.diff.append({"before_header": str(file), "after_header": str(file), "before": "", "after": "ours"})
+            if not check:
+                file.write_text("ours")
+        return outcome
+
+    def answers(health: Any, name: str) -> str:
+        file.touch()
+        return ""
+
+    house.settle, house.docker.answers = settle, answers  # type: ignore[method-assign]
+    assert house.bring(house.stack())[0].trouble == "" and file.read_text() == "ours" and house.runs()
+    assert house.docker.asked() == ["up cloud", "stop cloud", "up cloud"]
+    assert not house.bring(house.stack())[0].changed
+
+
+def test_what_is_only_written_down_starts_nothing(house: House) -> None:
+    record, plain, asked = house.folder / "record", house.settle, house.docker.asked()
+
+    def settle(stack: Any, check: bool) -> Any:
+        outcome = plain(stack, check)
+        outcome.recorded = [] if record.exists() else ["cloud"]
+        if not check:
+            record.touch()
+        return outcome
+
+    house.settle = settle  # type: ignore[method-assign]
+    assert house.bring(house.stack(), check=True)[0].changed and not record.exists()
+    assert house.bring(house.stack())[0].changed and record.exists()
+    assert not house.bring(house.stack())[0].changed and house.docker.asked() == asked
