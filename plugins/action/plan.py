@@ -22,6 +22,7 @@ from ansible_collections.homeserver.exposure.plugins.module_utils.plan.make impo
 from ansible_collections.homeserver.exposure.plugins.module_utils.plan.mistakes import InventoryRefused
 from ansible_collections.homeserver.exposure.plugins.module_utils.plan.rollout import LIMITED, LOST
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 CATALOGUE = Path(__file__).resolve().parents[2] / "roles" / "apps" / "catalogue"
 
 
@@ -52,7 +53,9 @@ class ActionModule(ActionBase):
             last_look.keep(path, {name: host.found for name, host in hosts.items() if not host.out}, list(hosts))
         folders = [CATALOGUE, *{str(folder) for host in hosts.values() if isinstance(folder := host.variables.get("exposure_catalogue"), str)}]
         try:
-            catalogue = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for folder in folders for path in sorted(Path(folder).glob("*.yml"))}
+            catalogue = {
+                path.stem: yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER) for folder in folders for path in sorted(Path(folder).glob("*.yml"))
+            }
             plan = asdict(make(hosts, catalogue, arguments["remove"]))
         except (InventoryRefused, OSError, yaml.YAMLError) as refused:
             return {**result, "failed": True, "msg": str(refused)}

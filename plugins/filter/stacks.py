@@ -1,6 +1,6 @@
 # Copyright (c) homeserver.exposure contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Backups of stacks, as the tasks of role `apps` tell of them."""
+"""Stacks and their backups, as the tasks of role `apps` ask and tell of them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ def restore_refused(hostvars: Mapping[str, Any], hosts: Sequence[str], name: str
     return f"There are backups of {name} on {', '.join(having)}: say which one is meant, such as --limit {having[0]}." if len(having) > 1 else ""
 
 
+def have_yaml(stacks: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an app of these is told something in a file of YAML."""
+    return any(stack["trust"] or any(row["format"] == "yaml" for row in stack["settings"]) for stack in stacks if stack["state"] == "present")
+
+
 class FilterModule:
     def filters(self) -> dict[str, Any]:
-        return {"backups_text": backups_text, "restore_refused": restore_refused}
+        return {"backups_text": backups_text, "restore_refused": restore_refused, "have_yaml": have_yaml}

@@ -95,13 +95,15 @@ ARGUMENTS = {
 
 
 def main() -> None:
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(
+        ARGUMENTS, supports_check_mode=True, no_log=True
+    )  # what a person gives an app as environment may be a secret, and is in no system log
     given, docker = module.params, Docker()
     projects, secrets, records, backups = (Path(given[f"{what}_directory"]) for what in ("projects", "secrets", "records", "backups"))
     places = Places(projects, secrets, records / "unfinished", backups, given["backups_kept"])
 
     def settled(stack: dict, check: bool) -> Outcome:
-        return settle([stack], secrets, docker.run, check)
+        return settle([stack], secrets, docker.run, check, records)
 
     try:
         results = Stacks(docker, settled, places).bring(given["stacks"], module.check_mode)

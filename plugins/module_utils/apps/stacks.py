@@ -38,6 +38,10 @@ class Stacks(Tools):
         if not there and not check and any(stack["state"] == "present" for stack in stacks):
             raise Failure("There is no Docker on this host. The role docker installs it, or install it yourself with the plugin for Compose.")
         containers = self.containers(check) if there else []
+        if not check and any(stack["state"] == "present" for stack in stacks):
+            # What a person gives an app as environment may be a secret: nobody but root looks in here.
+            self.places.projects.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.places.projects.chmod(0o700)
         with umask(0o022), ThreadPoolExecutor(SIDE_BY_SIDE) as side_by_side:
             return list(side_by_side.map(lambda stack: self.one(stack, containers, there, check), stacks))
 

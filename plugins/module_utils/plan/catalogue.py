@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from . import values
@@ -205,8 +205,31 @@ LISTS = {"settings": SETTING, "commands": COMMAND, "accounts": ACCOUNT, "refuse"
 NAMED = {"options": OPTION, "ports": PORT}
 
 
+class Catalogue(Mapping[str, dict[str, Any]]):
+    """All catalogue files: app name -> its entry, checked and with defaults. Each is read when it is first asked for: nobody waits for apps that they
+    do not have."""
+
+    def __init__(self, entries: Mapping[str, object], mistakes: Mistakes) -> None:
+        self.entries, self.mistakes = entries, mistakes
+        self.found: dict[str, dict[str, Any]] = {}
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        if name not in self.found:
+            self.found |= read_catalogue({name: self.entries[name]}, self.mistakes)
+        return self.found[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
 def read_catalogue(entries: Mapping[str, object], mistakes: Mistakes) -> dict[str, dict[str, Any]]:
-    """All catalogue files, checked: app name -> its entry with defaults."""
+    """Catalogue files, checked: app name -> its entry with defaults."""
     found = {}
     for name, entry in entries.items():
         place = Place("(catalogue)", f"app {name}")

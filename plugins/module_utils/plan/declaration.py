@@ -240,7 +240,7 @@ class Place:
 
 def read(table: Mapping[str, Field], given: object, place: Place, mistakes: Mistakes) -> dict[str, Any]:
     """An entry checked against its table: every line of the table with its value or default. Mistakes are added, not raised."""
-    taken: dict[str, Any] = {name: copy.deepcopy(field.default) for name, field in table.items()}
+    taken: dict[str, Any] = {name: copy.copy(field.default) for name, field in table.items()}
     if not isinstance(given, Mapping):
         shown = HIDDEN if any(field.secret for field in table.values()) else given
         mistakes.add(place.host, place.entry, place.prefix.rstrip("."), shown, "it is not a mapping of names to values", "lines of the form name: value")

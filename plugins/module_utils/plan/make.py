@@ -10,7 +10,7 @@ from typing import Any
 from .adopted import add_adopted, look_into
 from .app_refusals import check_apps
 from .audit import add_declared, read_listening
-from .catalogue import read_catalogue
+from .catalogue import Catalogue
 from .certificates import add_certificates
 from .collection import House, Inventory, Route, join, read_house, take_off
 from .contradictions import check_names, check_ports, check_sites, check_stacks
@@ -34,7 +34,9 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     """The Plan of a whole inventory. With `remove`, the Plan that takes everything off again and keeps what is not named in
     `exposure_purge`. Raises `InventoryRefused` with all mistakes."""
     mistakes = Mistakes()
-    apps = read_catalogue(catalogue, mistakes)
+    apps = Catalogue(catalogue, mistakes)
+    for name in named_apps(inventory) & set(apps):
+        apps[name]  # what is wrong with it is told before anything is made of it
     sound = not mistakes.found
     house = read_house(inventory, apps, mistakes)
     for name, host in house.hosts.items():
@@ -67,6 +69,14 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     add_probes(plan, house, routes)
     add_left_out(plan, house)
     return plan
+
+
+def named_apps(inventory: Mapping[str, Inventory]) -> set[str]:
+    """What sites and apps are called and call each other, in all of the inventory, right or wrong: among these are the catalogue's apps that it needs."""
+    lists = [host.variables.get(f"exposure_{kind}") for host in inventory.values() for kind in ("sites", "apps")]
+    entries = [entry for given in lists if isinstance(given, list) for entry in given if isinstance(entry, Mapping)]
+    entries += [part for entry in entries if isinstance(entry.get("paths"), list) for part in entry["paths"] if isinstance(part, Mapping)]
+    return {value for entry in entries for line in ("app", "name") if isinstance(value := entry.get(line), str)}
 
 
 def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
@@ -113,7 +123,8 @@ def add_places(plan: Plan, house: House) -> None:
     """Where each host keeps the files of the product that is about apps, where its owner wants them elsewhere than below /etc."""
     for name, host in house.hosts.items():
         if host["directory"] != HOST["directory"].default:
-            plan.hosts[name].places = {kind: f"{host['directory']}/{kind}" for kind in ("stacks", "secrets", "records", "backups")}
+            folders = {"stacks": "stacks", "secrets": "secrets", "records": "apps", "backups": "backups"}
+            plan.hosts[name].places = {kind: f"{host['directory']}/{folder}" for kind, folder in folders.items()}
 
 
 def add_probes(plan: Plan, house: House, routes: list[Route]) -> None:

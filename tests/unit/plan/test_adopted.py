@@ -415,7 +415,7 @@ def test_a_proxy_of_one_s_own_that_the_file_does_not_have_is_reported() -> None:
 def test_a_directory_of_one_s_own_is_where_projects_secrets_and_the_apps_data_go() -> None:
     made = plan(home=host(directory="/usr/local/exposure", domain="casa.example", apps=[{"name": "whoami"}], sites=[{"name": "who", "app": "whoami"}]))
     its = made.hosts["home"]
-    assert its.places == {kind: f"/usr/local/exposure/{kind}" for kind in ("stacks", "secrets", "records", "backups")}
+    assert its.places == {**{kind: f"/usr/local/exposure/{kind}" for kind in ("stacks", "secrets", "backups")}, "records": "/usr/local/exposure/apps"}
     assert its.stacks[0].directory == "/usr/local/exposure/apps/whoami"
     made = plan(home=host(domain="casa.example", apps=[{"name": "whoami"}], sites=[{"name": "who", "app": "whoami"}]))
     assert made.hosts["home"].places == {} and made.hosts["home"].stacks[0].directory == "/srv/exposure/whoami"
