@@ -53,9 +53,8 @@ class ActionModule(ActionBase):
             last_look.keep(path, {name: host.found for name, host in hosts.items() if not host.out}, list(hosts))
         folders = [CATALOGUE, *{str(folder) for host in hosts.values() if isinstance(folder := host.variables.get("exposure_catalogue"), str)}]
         try:
-            catalogue = {
-                path.stem: yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER) for folder in folders for path in sorted(Path(folder).glob("*.yml"))
-            }
+            files = [path for folder in folders for path in sorted(Path(folder).glob("*.yml"))]
+            catalogue = {path.stem: yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER) for path in files}
             plan = asdict(make(hosts, catalogue, arguments["remove"]))
         except (InventoryRefused, OSError, yaml.YAMLError) as refused:
             return {**result, "failed": True, "msg": str(refused)}

@@ -95,9 +95,8 @@ ARGUMENTS = {
 
 
 def main() -> None:
-    module = AnsibleModule(
-        ARGUMENTS, supports_check_mode=True, no_log=True
-    )  # what a person gives an app as environment may be a secret, and is in no system log
+    # What a person gives an app as environment may be a secret, and is in no system log.
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, no_log=True)
     given, docker = module.params, Docker()
     projects, secrets, records, backups = (Path(given[f"{what}_directory"]) for what in ("projects", "secrets", "records", "backups"))
     places = Places(projects, secrets, records / "unfinished", backups, given["backups_kept"])

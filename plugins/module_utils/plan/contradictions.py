@@ -30,10 +30,15 @@ def check_names(routes: Sequence[Route], addresses: Mapping[str, list[str]], mis
     """
     owners: dict[str, Route] = {}
     sites: dict[tuple[str, str], Route] = {}
+    through_group: set[tuple[str, str]] = set()
     for route in (route for route in routes if route.whole):
         name, where = route.site["name"], f"site {route.site['name']}"
         first = sites.setdefault((route.proxy, name), route)
         same_twice = first is not route and first.host != route.host and first.site["hosts"] == route.site["hosts"]
+        if same_twice and (route.proxy, name) in through_group:
+            continue  # of a whole group, the second host tells it for all
+        if same_twice:
+            through_group.add((route.proxy, name))
         if first is not route:
             mistakes.add(
                 route.host,

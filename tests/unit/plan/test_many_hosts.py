@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from plugins.module_utils.plan.contradictions import THROUGH_GROUP
 from plugins.module_utils.plan.make import Inventory, make
 from plugins.module_utils.plan.model import Plan
 from plugins.module_utils.plan.rollout import LIMITED, LOST
@@ -136,6 +137,13 @@ def test_what_was_told_of_many_stays_a_sentence() -> None:
     assert "and 68 more" in told and len(told) < 300
     told = make(without(club(), LIMITED, "north"), catalogue()).left_to_do["north"]
     assert told.endswith("run again without --limit") and len(told) < 300
+
+
+def test_a_site_in_the_variables_of_a_group_is_told_once_and_not_for_each_of_its_hosts() -> None:
+    site = [{"name": "files", "app": "whoami"}]
+    group = {f"app{n:02}": host(domain="example.org", sites=site, found=found(n + 10)) for n in range(HOSTS)}
+    (mistake,) = mistakes(gate=host(groups=("proxy",), found=found(1)), **group)
+    assert (mistake.host, mistake.site, mistake.write) == ("app01", "site files", THROUGH_GROUP)
 
 
 def test_each_of_150_sites_costs_less_than_twice_what_each_of_15_does() -> None:
