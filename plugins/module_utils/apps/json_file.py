@@ -17,6 +17,7 @@ from typing import Any
 from .files import Unknown
 
 BOM = "\ufeff"
+MOST_STEPS = 1000
 INDENT = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
@@ -38,7 +39,10 @@ def edited(text: str, wanted: Mapping[str, Any], name: str, root: str = "") -> s
     before = body
     try:
         check(before, name)
-        while (following := step(body, skip(body, 0), wanted, name)) is not None:
+        for _ in range(MOST_STEPS):
+            following = step(body, skip(body, 0), wanted, name)
+            if following is None:
+                break
             body = following
         check(body, name)
         kept = only_wanted_differs(before, skip(before, 0), body, skip(body, 0), wanted)

@@ -36,9 +36,10 @@ class Change:
 def changes(stack: Mapping[str, Any], secrets: Mapping[str, str]) -> tuple[list[Change], list[Path]]:
     """What has to be written below the folder of a stopped app, and the files that it must make first.
 
-    secrets: the generated ones of the stack by name; one that is not there yet stands for itself. Raises `Unknown` for what is not understood.
+    secrets: the generated ones of the stack by name; one that is not there yet is as if it was hidden. Raises `Unknown` for what is not understood.
     """
     folder = Path(stack["directory"])
+    hide = dict.fromkeys(stack["secrets"], HIDDEN)
     texts: dict[Path, str | None] = {}
     before: dict[Path, str | None] = {}
     shown: dict[Path, tuple[str, str]] = {}
@@ -53,12 +54,12 @@ def changes(stack: Mapping[str, Any], secrets: Mapping[str, str]) -> tuple[list[
             continue
         write = FORMATS[row["format"]]
         old, new = shown.get(path, (text or "", text or ""))
-        masked = fill(row["set"], dict.fromkeys(stack["secrets"], HIDDEN))
+        masked = fill(row["set"], hide)
         hidden = only_open(row["set"], set(stack["secrets"]))
         if hidden:  # what stands there now may be a secret from before
-            old = write(old, fill(hidden, dict.fromkeys(stack["secrets"], HIDDEN)), str(path), row["root"]) if text is not None else old
+            old = write(old, fill(hidden, hide), str(path), row["root"]) if text is not None else old
         shown[path] = old, write(new, masked, str(path), row["root"])
-        texts[path] = write(text or "", fill(row["set"], secrets), str(path), row["root"])
+        texts[path] = write(text or "", fill(row["set"], {**hide, **secrets}), str(path), row["root"])
     made = [path for path, text in texts.items() if text is not None and text != before[path]]
     return [Change(Edit(path, texts[path] or "", 0o640), difference(path, *shown[path])) for path in made], waiting
 

@@ -23,6 +23,7 @@ DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 TAG = re.compile(rb"""<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
 UNWRITABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 NIL = "xsi:nil"
+MOST_STEPS = 1000
 
 
 @dataclass
@@ -56,7 +57,10 @@ def edited(text: str, wanted: Mapping[str, Any], name: str, root: str = "") -> s
     first = tree(before, name)
     if root and first.name != root:
         raise Unknown(f"{name} is about {first.name!r}, and {root!r} was expected. It is left as it is: move it away, or restore it.")
-    while (following := step(data, tree(data, name), wanted, name)) is not None:
+    for _ in range(MOST_STEPS):
+        following = step(data, tree(data, name), wanted, name)
+        if following is None:
+            break
         data = following
     last = tree(data, name)
     around = (before[: first.start], before[first.end :]) == (data[: last.start], data[last.end :])
@@ -79,7 +83,7 @@ def tree(data: bytes, name: str) -> Element:
 
     def ended(_tag: str) -> None:
         element, at = path.pop(), parser.CurrentByteIndex
-        empty = at == element.start
+        empty = data[element.start : element.inside].endswith(b"/>")
         element.closing = element.inside if empty else at
         element.end = element.inside if empty else data.index(b">", at) + 1
 
@@ -251,4 +255,4 @@ def only_wanted_differs(before: bytes, old: Element | None, after: bytes, new: E
         for key, value in wanted.items()
         if isinstance(value, Mapping)
     )
-    return kept and inner
+    return kept and inner and step(after, new, wanted, "") is None

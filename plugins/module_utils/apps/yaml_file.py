@@ -26,7 +26,8 @@ MOST_STEPS = 1000
 def edited(text: str, wanted: Mapping[str, Any], name: str, root: str = "") -> str:
     """The text of the file `name` with `wanted` in it; a mapping of a mapping is a block in a block, all else a value. Raises `Unknown`."""
     before = compose(text, name)
-    rows(before, name)  # a block at its top, or nothing
+    if not blank(before):
+        rows(before, name)  # a block at its top
     ending = "\r\n" if "\r\n" in text else "\n"
     after = text
     try:

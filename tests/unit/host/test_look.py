@@ -300,3 +300,13 @@ def test_what_is_no_engine_has_no_containers(tmp_path: Path, answer: bytes) -> N
 
 def test_no_engine_has_no_containers(tmp_path: Path) -> None:
     assert host.containers(tmp_path / "docker.sock") == []
+
+
+def test_what_apps_were_first_started_with_is_seen_and_what_is_no_record_is_not(bare: Path) -> None:
+    folder = bare / "etc/exposure/apps"
+    folder.mkdir(parents=True)
+    (folder / "tao.json").write_text('{"app": "tao", "fixed": {"EXPOSURE_HOST": "tao.example.org"}}')
+    (folder / "broken.json").write_text("{")
+    (folder / "list.json").write_text("[]")
+    (folder / ".tao.json.new").write_text('{"fixed": {}}')
+    assert host.look(scripted({}), bare)["fixed"] == {"tao": {"EXPOSURE_HOST": "tao.example.org"}}
