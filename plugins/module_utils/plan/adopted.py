@@ -270,10 +270,11 @@ def where_is(inside: str, made: AdoptedApp, app: Mapping[str, Any], entry: Mappi
         if inside == prefix or inside.startswith(f"{prefix}/"):
             return str(app["data"][prefix]) + inside.removeprefix(prefix), str(app["data"][prefix])
     for volume in entry["service"].get("volumes", []):
-        source, _, target = str(volume).partition(":")
+        long = volume if isinstance(volume, dict) else {}
+        source, target = (str(long.get(line, "")) for line in ("source", "target")) if long else str(volume).split(":")[:2] if ":" in str(volume) else ("", "")
         top = source.removeprefix("${EXPOSURE_DATA}/")
         if source != top and (inside == top or inside.startswith(f"{top}/")):
-            path = target.partition(":")[0] + inside.removeprefix(top)
+            path = target + inside.removeprefix(top)
             mount = app["project"].mount(made.service, path)
             if mount:
                 return str(mount["source"]) + path.removeprefix(mount["target"].rstrip("/")), str(mount["source"])
