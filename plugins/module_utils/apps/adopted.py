@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..acme.problem import printable
 from ..host.compose_files import flags, without_values
 from . import commands
 from .adopted_ports import by_hand, on_loopback
@@ -113,7 +114,7 @@ def started(app: Mapping[str, Any], running: Sequence[str], run: Run) -> None:
     if running:
         code, output = run(["docker", "start", *running])
         if code:
-            raise Unknown(f"{app['name']} could not be started again: {output.strip()[:300]}. Try docker start {' '.join(running)}")
+            raise Unknown(f"{app['name']} could not be started again: {printable(output.strip(), 300)}. Try docker start {' '.join(running)}")
 
 
 def put_back(before: Mapping[Path, bytes | None]) -> None:

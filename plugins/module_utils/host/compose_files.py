@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ..acme.problem import printable
 from ..audit import rules
 from ..audit.published import get
 from . import reach
@@ -132,7 +133,7 @@ def started_from(container: Mapping[str, Any], file: Path) -> bool:
 def without_values(text: str) -> str:
     """The reason of Compose without what stands in quotes, which may be a secret."""
     lines = [line for line in text.strip().splitlines() if "level=warning" not in line]
-    return re.sub(r"\"[^\"]*\"|'[^']*'", "...", " ".join(lines))[:300]
+    return printable(re.sub(r"\"[^\"]*\"|'[^']*'", "...", " ".join(lines)), 300)
 
 
 def service_of(its: Mapping[str, Any], volumes: Mapping[str, Any], engine: Engine) -> dict[str, Any]:

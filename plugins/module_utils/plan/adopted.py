@@ -11,6 +11,7 @@ from typing import Any
 from .collection import House, Route
 from .compose_project import LOOPBACK, Port, Project, image_tag
 from .filling import OPEN, fill
+from .mistakes import printable
 from .model import AdoptedApp, Plan
 from .networks import pair
 from .own_proxy import Seen, findings, missing_files, seen_by
@@ -23,6 +24,7 @@ OF_THE_PROXY = (
     *("maintenance", "proxy", "proxy_protocol", "http_upstream"),
 )
 """Lines of a site that a proxy of ours would carry out."""
+LONGEST_NOTE = 900
 TOLD = ("EXPOSURE_PROXIES", "EXPOSURE_PROXIES_SPACED", "EXPOSURE_URL", "EXPOSURE_HOST", "EXPOSURE_HOSTS")
 
 
@@ -163,6 +165,7 @@ def adopted(name: str, app: dict[str, Any], own: list[Route], house: House) -> A
     if app["port"] and (app.get("published") or project.mode(service) == "host"):
         made.health = {key: entry["health"][key] for key in ("path", "status", "contains", "wait")}
         made.health["url"] = f"http://{app.get('reached_at') or '127.0.0.1'}:{app['port']}{made.health['path']}"
+    made.notes = [printable(note, LONGEST_NOTE) for note in made.notes]
     return made
 
 
@@ -270,10 +273,11 @@ def where_is(inside: str, made: AdoptedApp, app: Mapping[str, Any], entry: Mappi
         if inside == prefix or inside.startswith(f"{prefix}/"):
             return str(app["data"][prefix]) + inside.removeprefix(prefix), str(app["data"][prefix])
     for volume in entry["service"].get("volumes", []):
-        source, _, target = str(volume).partition(":")
+        long = volume if isinstance(volume, dict) else {}
+        source, target = (str(long.get(line, "")) for line in ("source", "target")) if long else str(volume).split(":")[:2] if ":" in str(volume) else ("", "")
         top = source.removeprefix("${EXPOSURE_DATA}/")
         if source != top and (inside == top or inside.startswith(f"{top}/")):
-            path = target.partition(":")[0] + inside.removeprefix(top)
+            path = target + inside.removeprefix(top)
             mount = app["project"].mount(made.service, path)
             if mount:
                 return str(mount["source"]) + path.removeprefix(mount["target"].rstrip("/")), str(mount["source"])

@@ -218,6 +218,19 @@ def test_a_folder_that_is_mounted_elsewhere_is_asked_for() -> None:
     assert (mistake.field, mistake.write) == ("data", "data: {config: /where/it/is}")
 
 
+@pytest.mark.parametrize("app", [name for name, entry in catalogue().items() if (entry.get("trust") or entry.get("settings")) and entry.get("image")])
+def test_every_app_of_the_catalogue_is_found_where_a_file_mounts_what_the_catalogue_does(app: str) -> None:
+    entry = catalogue()[app]
+    volumes = [one if isinstance(one, str) else f"{one.get('source', '')}:{one.get('target', '')}" for one in entry["service"]["volumes"]]
+    pairs = [one.split(":")[:2] for one in volumes if one.startswith("${EXPOSURE_DATA}")]
+    mounts = [{**MOUNT, "source": source.replace("${EXPOSURE_DATA}", "/home/me"), "target": target} for source, target in pairs]
+    port = {**PORT, "target": entry["port"]}
+    services = {app: service(ports=[port], mounts=mounts)}
+    its = adopted(plan(home=at_home(look(services, container(app, {"media_default": ("172.23.0.2", "172.23.0.1")}, port)), {**HOME, "app": app})))
+    assert its.service == app and all(row["file"].startswith("/home/me/") for row in its.settings)
+    assert its.trust is None or its.trust["directory"].startswith("/home/me/")
+
+
 def told_apps() -> dict[str, Any]:
     """A catalogue in which an app is told by its own file and by its environment."""
     settings = [{"file": "conf/network.xml", "format": "xml", "root": "N", "set": {"KnownProxies": {"string": ["${EXPOSURE_PROXIES}"]}}}]
