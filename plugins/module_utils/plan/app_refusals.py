@@ -15,7 +15,6 @@ from .model import Plan
 from .values import Network
 
 TOLD_BY_THE_PLAN = "${EXPOSURE_PROXIES"
-NEEDS_A_NAME = "EXPOSURE_HOST"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,6 @@ def check_apps(plan: Plan, house: House, routes: Sequence[Route]) -> None:
                 continue
             entry, own = house.apps[app["app"]], [route for route in routes if route.host == name and route.app is app]
             check_told(name, app, entry, house)
-            check_named(name, app, entry, bool(own), house)
             peers = [peer for stack in plan.hosts[name].stacks if stack.name == app["name"] for peer in stack.peers]
             for row in entry["refuse"]:
                 refuse(row, [*lines_of_app(row["line"], name, app), *lines_of_sites(row["line"], own, house)], peers, house)
@@ -52,13 +50,6 @@ def check_told(host: str, app: Mapping[str, Any], entry: Mapping[str, Any], hous
         if TOLD_BY_THE_PLAN in str(entry["service"].get("environment", {}).get(name, "")):
             problem = "it is filled with exactly the addresses of the proxies of the app; with any other, clients could say that they are somebody else"
             house.mistakes.add(host, f"app {app['name']}", f"environment.{name}", value, problem, "the app without this line")
-
-
-def check_named(host: str, app: Mapping[str, Any], entry: Mapping[str, Any], shown: bool, house: House) -> None:
-    """An app that keeps the name of its first start is not started before it has one."""
-    if NEEDS_A_NAME in entry["fixed"] and not shown:
-        problem = f"{entry['title']} keeps for ever the public name of its first start, and no site gives it one"
-        house.mistakes.add(host, f"app {app['name']}", "name", app["name"], problem, f"a site of this host with app: {app['name']}, before the app")
 
 
 def lines_of_app(line: str, host: str, app: Mapping[str, Any]) -> Iterator[Line]:

@@ -105,12 +105,12 @@ def test_a_status_is_that_of_the_kind_of_answer_where_none_is_said() -> None:
     ],
 )
 def test_an_answer_that_means_nothing_is_a_mistake_of_the_catalogue(row: dict[str, Any], field: str) -> None:
-    assert places(chat(answers=[row]), home=host()) == {("(catalogue)", "app chat", f"proxy.answers[1].{field}")}
+    assert places(chat(answers=[row]), home=host(apps=[{"name": "chat"}])) == {("(catalogue)", "app chat", f"proxy.answers[1].{field}")}
 
 
 def test_two_answers_for_one_path_are_a_mistake() -> None:
     rows = [{"path": "/x", "status": 404}, {"path": "/x/", "status": 403}]
-    (mistake,) = mistakes(chat(answers=rows), home=host())
+    (mistake,) = mistakes(chat(answers=rows), home=host(apps=[{"name": "chat"}]))
     assert (mistake.field, mistake.problem) == ("proxy.answers[2].path", "the path stands there twice")
 
 

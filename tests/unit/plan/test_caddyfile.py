@@ -111,7 +111,8 @@ def sent(node: Any, path: str = "", stripped: str = "") -> list[Sent]:
         if "path" in match:
             assert match["path"][1:] == [f"{match['path'][0]}/*"]
             path = match["path"][0]
-    prefix = next(iter(found(node.get("handle", []), "strip_path_prefix")), stripped)
+    always = [handler for route in node.get("routes", []) if not route.get("match") for handler in route.get("handle", [])]
+    prefix = next((handler["strip_path_prefix"] for handler in always if "strip_path_prefix" in handler), stripped)
     return [one for key, value in node.items() if key != "match" for one in sent(value, path, prefix)]
 
 

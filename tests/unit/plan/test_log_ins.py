@@ -100,4 +100,4 @@ def test_what_was_replaced_can_stand_in_the_site_where_that_shows_such_an_app(ta
     [{"user": "a", "path": "/x", "replace": "r"}, {"user": "a", "path": "/x", "json": {}, "form": {}, "replace": "r"}],
 )
 def test_an_account_of_the_catalogue_that_cannot_be_tried_is_a_mistake(account: dict[str, Any]) -> None:
-    assert ("(catalogue)", "app npm", "accounts[1]") in places({"npm": {**NPM, "accounts": [account]}}, home=host())
+    assert ("(catalogue)", "app npm", "accounts[1]") in places({"npm": {**NPM, "accounts": [account]}}, home=host(apps=[{"name": "npm"}]))
