@@ -157,7 +157,7 @@ def test_tao_is_told_its_name_and_language_before_its_first_start_and_keeps_them
 @pytest.mark.proves("R47")
 def test_tao_without_a_public_name_is_not_started_since_it_would_keep_none_for_ever() -> None:
     assert refused("tao", []) == {("app tao", "hosts of its site")}
-    assert refused("synapse", []) == {("app synapse", "name")}
+    assert refused("synapse", []) == {("app synapse", "hosts of its site")}
 
 
 @pytest.mark.proves("R47")
