@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from plugins.filter.stacks import stack_trees
+from plugins.module_utils.apps.project import Places, tree_of
 from tests.unit.catalogue.golden import DEPLOYED, stack
 
 BED = Path(__file__).resolve().parents[2] / "molecule" / "internet"
@@ -50,12 +50,12 @@ def archive() -> bytes:
     with tarfile.open(fileobj=out, mode="w") as tar:
         for app in DEPLOYED:
             made = stack(app)
-            (tree,) = stack_trees([asdict(made)], "/projects")
-            secrets = {"path": "secrets.env", "content": "".join(f"{name}={SECRET}\n" for name in made.secrets)}
-            for name, text in ((file["path"], file["content"]) for file in (*tree["files"], secrets)):
+            files = {file.path: file.content for file in tree_of(asdict(made), Places(Path("/projects"))).files}
+            files["secrets.env"] = "".join(f"{name}={SECRET}\n" for name in made.secrets).encode()
+            for name, content in files.items():
                 entry = tarfile.TarInfo(f"{app}/{name}")
-                entry.size = len(text.encode())
-                tar.addfile(entry, io.BytesIO(text.encode()))
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
     return out.getvalue()
 
 
