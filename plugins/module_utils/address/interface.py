@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..host.execute import execute as run_to_its_end
 from .model import FAMILIES, IPV4
 from .reserved import unfit
 
@@ -65,11 +65,8 @@ class Look:
 
 
 def execute(command: Sequence[str]) -> tuple[int, str]:
-    try:
-        done = subprocess.run(list(command), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return 127, str(error)
-    return done.returncode, done.stdout
+    ended = run_to_its_end(command, 5)
+    return ended.code, ended.output
 
 
 class Unreadable(OSError):

@@ -9,13 +9,13 @@ environment of the docker command), never as an argument, which every user of a 
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..acme.problem import printable
+from ..host.execute import execute as run_to_its_end
 from ..plan.filling import fill
 from .files import Unknown
 from .settings import read_secrets
@@ -39,22 +39,8 @@ class Outcome:
 
 
 def execute(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
-    try:
-        done = subprocess.run(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PATIENCE,
-            check=False,
-            env={**os.environ, **environment},
-        )
-    except FileNotFoundError:
-        return 127, "", f"there is no command {command[0]} on this host"
-    except subprocess.TimeoutExpired:
-        return 124, "", f"it did not end within {PATIENCE} s"
-    return done.returncode, done.stdout, done.stderr
+    """(exit code, output, errors)."""
+    return run_to_its_end(command, PATIENCE, {**os.environ, **environment})
 
 
 def tell(stacks: Sequence[Mapping[str, Any]], secrets_directory: Path, run: Exec, check: bool) -> Outcome:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 from urllib.parse import quote
 
+from ..host.execute import execute
 from ..host.look import DOCKER_SOCKET, DockerConnection
 from ..release.disk import Failure
 from .project import Project
@@ -156,17 +157,8 @@ class Docker:
     def run(self, command: Sequence[str], patience: int = STARTING) -> tuple[int, str]:
         """(exit code, output and errors together)."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")} | {"LC_ALL": "C"}
-        try:
-            done = subprocess.run(
-                list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=patience, check=False, env=environment
-            )
-        except FileNotFoundError:
-            return 127, f"there is no command {command[0]} on this host"
-        except subprocess.TimeoutExpired:
-            return 124, f"'{' '.join(command[:2])}' did not end within {patience} s"
-        except OSError as error:
-            return 126, f"{command[0]} cannot be run on this host: {error}"
-        return done.returncode, done.stdout.decode(errors="replace")
+        ended = execute(command, patience, environment)
+        return ended.code, ended.said
 
     def listening(self) -> list[int]:
         """Ports belong to containers; a release of theirs names none."""

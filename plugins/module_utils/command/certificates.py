@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 from ..certificates.deploy import deploy, mark, marked, remembered
 from ..certificates.settle import Settlement
 from ..certificates.store import Store
+from ..host.execute import execute as run_to_its_end
 from .failure import forget
 
 AUTHORITY = Path("/etc/exposure/local_ca")
@@ -33,22 +33,8 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-    try:
-        done = subprocess.run(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PATIENCE,
-            env={**os.environ, **(environment or {})},
-            check=False,
-        )
-    except FileNotFoundError:
-        return 127, f"there is no command {command[0]}"
-    except subprocess.TimeoutExpired:
-        return 124, f"{command[0]} did not end within {PATIENCE} s"
-    return done.returncode, done.stdout + done.stderr
+    ended = run_to_its_end(command, PATIENCE, {**os.environ, **(environment or {})})
+    return ended.code, ended.said
 
 
 def tell(text: str) -> None:

@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..ddns.settings import SettingsWrong
+from ..host.execute import execute as run_to_its_end
 from ..host.memory import write
 from ..watch import apps, disk, failures, names, router, state, tell, textfile, units
 from ..watch.gather import Looks, Seen, gather
@@ -166,11 +166,8 @@ def test(settings: Settings, secrets: Secrets) -> int:
 
 
 def execute(command: Sequence[str]) -> tuple[int, str]:
-    try:
-        done = subprocess.run(list(command), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        return 124, ""
-    return done.returncode, done.stdout
+    ended = run_to_its_end(command, PATIENCE)
+    return ended.code, ended.output
 
 
 def say(text: str, level: str) -> None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from ..acme.problem import printable
 from ..audit import rules
 from ..audit.published import get
 from . import reach
+from .execute import execute
 
 Command = Callable[[Sequence[str]], tuple[int, str, str]]
 """Runs a command: (exit code, output, errors)."""
@@ -247,13 +246,7 @@ def upstreams(mounts: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def run(words: Sequence[str]) -> tuple[int, str, str]:
     """A command of this host."""
-    if not shutil.which(words[0]):
-        return 127, "", f"there is no command {words[0]} on this host"
-    try:
-        done = subprocess.run(list(words), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        return 124, "", f"{words[0]} did not end within {PATIENCE} s"
-    return done.returncode, done.stdout, done.stderr
+    return execute(words, PATIENCE)
 
 
 def ask(socket: Path) -> Engine:

@@ -655,5 +655,5 @@ def test_a_command_that_is_missing_or_no_program_or_endless_is_an_answer(monkeyp
     assert machine.run(["no-such-command-here"]) == (127, "there is no command no-such-command-here on this host")
     (tmp_path / "text").write_text("no program")
     assert machine.run([str(tmp_path / "text")])[0] == 126
-    assert machine.run(["sleep", "5"]) == (124, "sleep did not end within 0.2 s")
+    assert machine.run(["sleep", "5"]) == (124, "'sleep 5' did not end within 0.2 s")
     assert machine.run(["sh", "-c", "echo out; echo err >&2; exit 3"]) == (3, "out\nerr\n")
