@@ -16,7 +16,7 @@ description:
   - One certificate that cannot be had keeps no other from being ordered. The module fails at its end, with the reason of each.
 attributes:
   check_mode: {support: full, description: It says what would be ordered and asks nobody.}
-  diff_mode: {support: none, description: Certificates are named, their keys never show.}
+  diff_mode: {support: none, description: "Certificates are named, their keys never show."}
   idempotent: {support: full, description: What is at hand is not ordered again.}
 options:
   certificates:

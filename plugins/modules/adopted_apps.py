@@ -17,7 +17,7 @@ description:
   - A copy of each file from before is kept beside it. An app that answered before and does not after gets its files back and is started with them,
     and the run fails.
 attributes:
-  check_mode: {support: full, description: Nothing is written, stopped or started.}
+  check_mode: {support: full, description: "Nothing is written, stopped or started."}
   diff_mode: {support: full, description: The files are shown as they are and as they will be.}
   idempotent: {support: full, description: An app that is told already is left alone.}
 options:

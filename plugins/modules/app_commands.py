@@ -14,8 +14,8 @@ description:
     answer is not C(want). Afterwards it looks again, and fails with the app's words where it still differs.
   - No shell reads the commands. A generated secret reaches a command as an environment variable, never as an argument.
 attributes:
-  check_mode: {support: full, description: It is looked at inside the containers that run, and nothing is set.}
-  diff_mode: {support: full, description: The answer before, and the one that is wanted.}
+  check_mode: {support: full, description: "It is looked at inside the containers that run, and nothing is set."}
+  diff_mode: {support: full, description: "The answer before, and the one that is wanted."}
   idempotent: {support: full, description: Nothing is run where the answer is the wanted one.}
 options:
   stacks:

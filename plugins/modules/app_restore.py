@@ -15,8 +15,9 @@ description:
   - Nothing is touched before the backup was read to its end, its images are there, and there is room.
 attributes:
   check_mode: {support: full, description: Says which backup would be brought back.}
-  diff_mode: {support: full, description: Shows the versions, not the data.}
+  diff_mode: {support: full, description: "Shows the versions, not the data."}
   idempotent: {support: none, description: The data is made what the backup says each time.}
+extends_documentation_fragment: [homeserver.exposure.stack_places]
 options:
   name:
     description: Name of the stack.
@@ -34,26 +35,6 @@ options:
     description: Whether the backups are only listed. With an empty O(name), those of all stacks are.
     type: bool
     default: false
-  projects_directory:
-    description: Directory of the compose projects, a release tree for each.
-    type: path
-    default: /etc/exposure/stacks
-  secrets_directory:
-    description: Where the generated secrets are kept, a file of mode 0600 for each stack.
-    type: path
-    default: /etc/exposure/secrets
-  records_directory:
-    description: Where is written down what is to be known of apps, such as what is unfinished.
-    type: path
-    default: /etc/exposure/apps
-  backups_directory:
-    description: Where backups are kept, a folder for each stack.
-    type: path
-    default: /var/backups/exposure
-  backups_kept:
-    description: How many backups of a stack are kept.
-    type: int
-    default: 3
 """
 
 EXAMPLES = r"""

@@ -17,35 +17,16 @@ description:
   - At a first start there is nothing to put back. The containers are left for you to look at.
   - A run that is killed leaves the previous version, or a record from which the next run goes on.
 attributes:
-  check_mode: {support: full, description: Nothing is written or run, also on a host without Docker.}
-  diff_mode: {support: full, description: Files, settings, and what is pulled, backed up and started, and why. Generated secrets never show.}
+  check_mode: {support: full, description: "Nothing is written or run, also on a host without Docker."}
+  diff_mode: {support: full, description: "Files, settings, and what is pulled, backed up and started, and why. Generated secrets never show."}
   idempotent: {support: full, description: A stack that runs as wanted is left alone.}
+extends_documentation_fragment: [homeserver.exposure.stack_places]
 options:
   stacks:
     description: Stacks of the Plan.
     type: list
     elements: dict
     required: true
-  projects_directory:
-    description: Directory of the compose projects, a release tree for each.
-    type: path
-    default: /etc/exposure/stacks
-  secrets_directory:
-    description: Where the generated secrets are kept, a file of mode 0600 for each stack.
-    type: path
-    default: /etc/exposure/secrets
-  records_directory:
-    description: Where is written down what is to be known of apps, such as what is unfinished.
-    type: path
-    default: /etc/exposure/apps
-  backups_directory:
-    description: Where backups are kept, a folder for each stack.
-    type: path
-    default: /var/backups/exposure
-  backups_kept:
-    description: How many backups of a stack are kept.
-    type: int
-    default: 3
 """
 
 EXAMPLES = r"""

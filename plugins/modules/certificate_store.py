@@ -20,7 +20,7 @@ description:
 requirements:
   - Python package C(cryptography) 38 or later on the host (Debian package python3-cryptography).
 attributes:
-  check_mode: {support: full, description: Nothing is written. Without the Python package the run goes on, and RV(skipped_reason) says so.}
+  check_mode: {support: full, description: "Nothing is written. Without the Python package the run goes on, and RV(skipped_reason) says so."}
   diff_mode: {support: full, description: Private keys never show.}
   idempotent: {support: full, description: What is there and sound is kept.}
 options:

@@ -16,7 +16,7 @@ description:
   - The server checks its whole configuration first, is reloaded only when something changed, and is then asked for the names. Where one of these
     fails, its files from before are back, and the task fails with the reason.
 attributes:
-  check_mode: {support: full, description: Nothing is written, checked or reloaded.}
+  check_mode: {support: full, description: "Nothing is written, checked or reloaded."}
   diff_mode: {support: full, description: It shows the files that change.}
   idempotent: {support: full, description: Files that are as declared are only read.}
 options:

@@ -15,7 +15,7 @@ description:
   - Where packages are missing, it names them in RV(missing) and does nothing. Install them and call it again.
 attributes:
   check_mode: {support: full, description: Nothing is written.}
-  diff_mode: {support: full, description: It shows certificates by their subject and fingerprint, and never a key.}
+  diff_mode: {support: full, description: "It shows certificates by their subject and fingerprint, and never a key."}
   idempotent: {support: full, description: An authority that is there is left alone.}
 options:
   state:

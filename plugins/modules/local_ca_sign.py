@@ -15,7 +15,7 @@ description:
     before the first is signed.
   - Each call makes new certificates, so call it for those that are needed.
 attributes:
-  check_mode: {support: full, description: Requests are looked at, and nothing is signed.}
+  check_mode: {support: full, description: "Requests are looked at, and nothing is signed."}
   diff_mode: {support: none, description: It changes nothing on the host.}
   idempotent: {support: none, description: Each call makes new certificates.}
 options:

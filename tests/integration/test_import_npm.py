@@ -23,7 +23,7 @@ PLAY = """\
     - homeserver.exposure.plan:
       run_once: true
       register: made
-    - ansible.builtin.copy: {dest: "{{ playbook_dir }}/plan.json", content: "{{ made.plan | to_json }}"}
+    - ansible.builtin.copy: {dest: "{{ playbook_dir }}/plan.json", content: "{{ made | to_json }}"}
     - ansible.builtin.copy: {dest: "{{ playbook_dir }}/credentials.json", content: "{{ exposure_acme_credentials | to_json }}"}
 """
 

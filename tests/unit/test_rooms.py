@@ -85,3 +85,12 @@ def test_every_example_of_the_documentation_makes_a_plan(variables: dict[str, An
     accounts = published.accounts if published else []
     assert [account.provider for account in accounts] == [entry["provider"] for entry in variables.get("exposure_ddns", [])]
     assert {site["name"] for site in variables.get("exposure_sites", [])} == {probe.site for probe in made.probes}
+
+
+def test_what_a_module_says_of_itself_is_one_text() -> None:
+    """A comma in an unquoted description would make lines of its end."""
+    for path in sorted((ROOT / "plugins/modules").glob("*.py")):
+        found = re.search(r'DOCUMENTATION = r?"""(.*?)"""', path.read_text(), re.DOTALL)
+        assert found, path
+        for name, said in yaml.safe_load(found[1])["attributes"].items():
+            assert set(said) <= {"support", "description", "details", "platforms"} and said["description"], (path.name, name)
