@@ -27,11 +27,16 @@ def router_instruction(forwardings: Sequence[Mapping[str, Any]]) -> str:
     return instruction([RouterMapping(**forwarding) for forwarding in forwardings])
 
 
-def address_troubles(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
-    """What went wrong with names and router rules in this run, with the host that saw it."""
-    return [f"{host}: {trouble}" for host in hosts for part in ("ddns_status", "router_status") for trouble in hostvars[host].get(part, {}).get("troubles", [])]
+def troubles_of_run(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[str]:
+    """What went wrong in this run with apps, names and router rules and did not end it, with the host that saw it."""
+    found = []
+    for host in hosts:
+        said = [hostvars[host].get(part, {}).get("msg") for part in ("apps_brought", "apps_told")]
+        told = [trouble for part in ("ddns_status", "router_status") for trouble in hostvars[host].get(part, {}).get("troubles", [])]
+        found += [f"{host}: {trouble}" for trouble in (*(one for one in said if one), *told)]
+    return found
 
 
 class FilterModule:
     def filters(self) -> dict[str, Any]:
-        return {"ddns_secrets": ddns_secrets, "router_instruction": router_instruction, "address_troubles": address_troubles}
+        return {"ddns_secrets": ddns_secrets, "router_instruction": router_instruction, "troubles_of_run": troubles_of_run}

@@ -44,7 +44,9 @@ def test_secrets_go_by_the_name_of_their_account_and_nothing_else_goes_with_them
 
 def test_troubles_are_told_with_the_host_that_has_them(filters: ModuleType) -> None:
     seen = {"home": {"ddns_status": {"troubles": ["KO"]}, "router_status": {"skipped": True}}, "attic": {}}
-    assert filters.address_troubles(seen, ["home", "attic"]) == ["home: KO"]
+    assert filters.troubles_of_run(seen, ["home", "attic"]) == ["home: KO"]
+    unwell = {"home": {"apps_brought": {"msg": "cloud is not well after 60 s"}, "apps_told": {"changed": False}}, "attic": {"apps_told": {"msg": "no occ"}}}
+    assert filters.troubles_of_run(unwell, ["home", "attic"]) == ["home: cloud is not well after 60 s", "attic: no occ"]
 
 
 def test_the_instruction_names_port_protocol_and_address(filters: ModuleType) -> None:
