@@ -91,7 +91,7 @@ pytestmark = pytest.mark.usefixtures("server")
 @pytest.fixture(scope="module")
 def foretold(server: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A trial run over all three hosts, one of which is off and one of which fails among the apps."""
-    failing = {"nas": {"apps_projects": "{{ of_no_such_variable }}"}}
+    failing = {"nas": {"docker_packages": "{{ of_no_such_variable }}"}}
     return play(tmp_path_factory.mktemp("whole"), hosts(**failing), "--check", "--diff")
 
 

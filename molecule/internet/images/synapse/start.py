@@ -10,6 +10,15 @@ CONFIG = Path(os.environ.get("SYNAPSE_CONFIG_PATH", DATA / "homeserver.yaml"))
 OWNER = int(os.environ.get("UID", "991")), int(os.environ.get("GID", "991"))
 
 
+LOG = """version: 1
+formatters: {precise: {format: "%(asctime)s - %(name)s - %(lineno)d - %(levelname)s - %(request)s - %(message)s"}}
+handlers: {console: {class: logging.StreamHandler, formatter: precise}}
+root: {level: INFO, handlers: [console]}
+disable_existing_loggers: false
+"""
+"""All goes to the container's output, as with the image's own configuration (docker/conf/log.config)."""
+
+
 def become() -> None:
     for path in (DATA, *DATA.rglob("*")):
         os.chown(path, *OWNER, follow_symlinks=False)
@@ -22,6 +31,7 @@ def generate() -> None:
     if "SYNAPSE_SERVER_NAME" not in os.environ or "SYNAPSE_REPORT_STATS" not in os.environ:
         sys.exit("Environment variable 'SYNAPSE_SERVER_NAME' and 'SYNAPSE_REPORT_STATS' are mandatory in `generate` mode.")
     DATA.mkdir(parents=True, exist_ok=True)
+    (DATA / f"{os.environ['SYNAPSE_SERVER_NAME']}.log.config").write_text(LOG)
     become()
     words = ["--server-name", os.environ["SYNAPSE_SERVER_NAME"], "--report-stats", os.environ["SYNAPSE_REPORT_STATS"], "--config-path", str(CONFIG)]
     module = [
