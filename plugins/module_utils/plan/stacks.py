@@ -82,8 +82,6 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
     stack.env = {
         **options,
         "EXPOSURE_DATA": directory,
-        "EXPOSURE_IMAGE": main["image"],
-        "EXPOSURE_VERSION": version,
         "EXPOSURE_URL": exposed.url,
         "EXPOSURE_AUTHORITY": exposed.url.partition("://")[2],
         "EXPOSURE_PORT": str(urlsplit(exposed.url).port or 443) if exposed.url else "",
@@ -91,6 +89,9 @@ def present_stack(app: Mapping[str, Any], entry: Mapping[str, Any], host: Mappin
         "EXPOSURE_HOSTS": " ".join(exposed.hosts),
         "EXPOSURE_TIMEZONE": host["timezone"],
     }
+    its_own = {"EXPOSURE_IMAGE": main["image"], "EXPOSURE_VERSION": version}
+    for service in services.values():  # an image has its name here already: what pulls and compares it asks no Compose
+        service["image"] = fill(service["image"], its_own)
     if entry["configs"]:
         stack.compose["configs"] = copy.deepcopy(entry["configs"])
     stack.settings = [{**row, "file": f"{directory}/{row['file']}"} for row in entry["settings"]]

@@ -239,8 +239,6 @@ def test_what_an_entry_of_an_app_says_goes_before_the_catalogue() -> None:
     assert (it.network, it.peers, it.directory) == ("10.9.8.0/29", ["10.9.8.1"], "/data/second")
     assert it.env == {
         "EXPOSURE_DATA": "/data/second",
-        "EXPOSURE_IMAGE": "registry.lan:5000/ha:2026.2.3",
-        "EXPOSURE_VERSION": "2026.2.3",
         "EXPOSURE_URL": "https://home.casa.example",
         "EXPOSURE_AUTHORITY": "home.casa.example",
         "EXPOSURE_PORT": "443",

@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import os
 import signal
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,9 +61,15 @@ def serve(port: int, app: App, context: ssl.SSLContext | None = None) -> None:
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PROPFIND = do_OPTIONS = any
 
-    server = http.server.ThreadingHTTPServer(("", port), Handler)
-    server.daemon_threads = True
-    if context:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+
+        def finish_request(self, request: socket.socket, client: object) -> None:  # type: ignore[override]
+            """TLS, where it is spoken here; who speaks plain HTTP to it is told so, as Go's and nginx's servers do."""
+            if context and request.recv(1, socket.MSG_PEEK) != b"\x16":
+                request.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+                return
+            super().finish_request(context.wrap_socket(request, server_side=True) if context else request, client)  # type: ignore[arg-type]
+
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    server.serve_forever()
+    Server(("", port), Handler).serve_forever()
