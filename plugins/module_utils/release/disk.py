@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from .tree import File, Tree
 
 OWN = ("releases", "current", ".current.new", "lock")
 """What a root holds; nothing else is ever removed with it."""
+
+
+PATIENCE = 120.0
+"""Seconds for which another run's transaction on the same root is waited for."""
 
 
 class Failure(Exception):
@@ -96,14 +101,22 @@ def umask(bits: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """One transaction on a root at a time; a second one waits."""
+    """One transaction on a root at a time; a second one waits, though not for ever: a run that was broken off on the controller may go on here for long."""
     try:
         (root / "releases").mkdir(parents=True, exist_ok=True)
         descriptor = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise Failure(f"{root} could not be made: {error}. Nothing was changed.") from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise Failure(f"Another run is at work on {root} since {PATIENCE:g} s and more. Let it end, and run again. Nothing was changed.") from None
+                time.sleep(0.1)
         yield
     finally:
         os.close(descriptor)

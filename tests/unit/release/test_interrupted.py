@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from plugins.module_utils.release import disk
 from plugins.module_utils.release.transaction import KEPT, Failure, Transaction
 from plugins.module_utils.release.tree import File, Tree
 
@@ -257,3 +258,11 @@ def test_killed_at_any_touch_a_removal_is_completed_by_the_next_run(tmp_path: Pa
         assert status == -signal.SIGKILL
         run(host, [host.tree("", **gone)])
         assert not host.root("web").exists() and not host.live("web").is_symlink()
+
+
+def test_a_run_that_goes_on_elsewhere_is_waited_for_and_then_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "PATIENCE", 0.3)
+    with disk.locked(tmp_path), pytest.raises(disk.Failure, match="Another run is at work"), disk.locked(tmp_path):
+        pass
+    with disk.locked(tmp_path):
+        pass
