@@ -48,12 +48,14 @@ def load_images() -> None:
 
 
 def unprivileged(folder: Path) -> str:
-    """The catalogue's TAO without `privileged`, which no engine inside a container can give."""
+    """The catalogue's TAO without `privileged`, which no engine inside a container can give, and with the authority of this internet for its Caddy."""
     entry = catalogue_file("tao")
     for service in (entry["service"], *entry["services"].values()):
         for line in ("privileged", "cgroup", "ulimits", "sysctls"):
             service.pop(line, None)
     entry.pop("privileged", None)
+    entry["service"]["environment"] = {**entry["service"].get("environment", {}), "ACME_DIRECTORY": "https://acme.isp.example:14000/dir"}
+    entry["service"]["volumes"] += ["/etc/ssl/isp-ca.pem:/etc/ssl/isp-ca.pem:ro"]
     (folder / "catalogue").mkdir()
     (folder / "catalogue" / "tao.yml").write_text(yaml.safe_dump(entry))
     return str(folder / "catalogue")

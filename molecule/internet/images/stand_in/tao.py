@@ -1,13 +1,13 @@
 """TAO Community Edition 2025.10 towards its proxy (tao-ce/tao-ce: Caddyfile, envoy.yaml).
 
-Its own Caddy serves `https://<publicDomain>` on 443 with a certificate of its own; what stands behind it knows that one name, without a port, and answers
-404 to any other. The name is the one of /etc/tao-ce/config/tao.yaml; the data belongs to the name of the first start.
+Its own Caddy, a real one here, serves `https://<publicDomain>` on 443 with a certificate that it gets inside TLS (TLS-ALPN-01); what stands behind it knows
+that one name, without a port, and answers 404 to any other. The name is the one of /etc/tao-ce/config/tao.yaml; the data belongs to the name of the first start.
 """
 
 from __future__ import annotations
 
+import os
 import re
-import ssl
 import subprocess
 from pathlib import Path
 
@@ -32,11 +32,20 @@ def app(request: Request) -> Answer:
     return 200, {"Content-Type": "text/html"}, "<title>TAO Portal</title>"
 
 
-subprocess.run(
-    ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-keyout", "/run/key.pem",
-     "-out", "/run/cert.pem", "-subj", "/CN=TAO's own", "-addext", f"subjectAltName=DNS:{NAME}"],
-    check=True, capture_output=True,
-)  # fmt: skip
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain("/run/cert.pem", "/run/key.pem")
-serve(443, app, context)
+CADDYFILE = f"""{{
+	admin off
+	acme_ca {os.environ["ACME_DIRECTORY"]}
+	acme_ca_root /etc/ssl/isp-ca.pem
+}}
+https://{NAME}:443 {{
+	tls {{
+		issuer acme {{
+			disable_http_challenge
+		}}
+	}}
+	reverse_proxy 127.0.0.1:21100
+}}
+"""
+Path("/run/Caddyfile").write_text(CADDYFILE)
+subprocess.Popen(["caddy", "run", "--adapter", "caddyfile", "--config", "/run/Caddyfile"], env={**os.environ, "HOME": "/root"})
+serve(21100, app)

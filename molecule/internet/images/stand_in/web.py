@@ -7,8 +7,6 @@ import hashlib
 import http.server
 import os
 import signal
-import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import Message
@@ -33,7 +31,7 @@ Answer = tuple[int, dict[str, str], str]
 App = Callable[[Request], Answer]
 
 
-def serve(port: int, app: App, context: ssl.SSLContext | None = None) -> None:
+def serve(port: int, app: App) -> None:
     """Answer for ever on a port of every address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -61,15 +59,7 @@ def serve(port: int, app: App, context: ssl.SSLContext | None = None) -> None:
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PROPFIND = do_OPTIONS = any
 
-    class Server(http.server.ThreadingHTTPServer):
-        daemon_threads = True
-
-        def finish_request(self, request: socket.socket, client: object) -> None:  # type: ignore[override]
-            """TLS, where it is spoken here; who speaks plain HTTP to it is told so, as Go's and nginx's servers do."""
-            if context and request.recv(1, socket.MSG_PEEK) != b"\x16":
-                request.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
-                return
-            super().finish_request(context.wrap_socket(request, server_side=True) if context else request, client)  # type: ignore[arg-type]
-
+    server = http.server.ThreadingHTTPServer(("", port), Handler)
+    server.daemon_threads = True
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    Server(("", port), Handler).serve_forever()
+    server.serve_forever()
