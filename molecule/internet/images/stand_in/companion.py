@@ -2,4 +2,6 @@
 
 import signal
 
-signal.sigwait({signal.SIGTERM, signal.SIGINT})
+signals = {signal.SIGTERM, signal.SIGINT}
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # the first process of a container gets no others
+signal.sigwait(signals)

@@ -1,7 +1,7 @@
 """TAO Community Edition 2025.10 towards its proxy (tao-ce/tao-ce: Caddyfile, envoy.yaml).
 
 Its own Caddy, a real one here, serves `https://<publicDomain>` on 443 with a certificate that it gets inside TLS (TLS-ALPN-01); what stands behind it knows
-that one name, without a port, and answers 404 to any other. The name is the one of /etc/tao-ce/config/tao.yaml; the data belongs to the name of the first start.
+that one name, without a port, and answers 404 to any other. The name is that of /etc/tao-ce/config/tao.yaml; the data belongs to that of the first start.
 """
 
 from __future__ import annotations
