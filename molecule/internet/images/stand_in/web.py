@@ -13,6 +13,8 @@ from email.message import Message
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, section 1.3."""
+KEPT = 1 << 20
+"""Bytes of a body that an app looks at; the rest is read and forgotten."""
 
 
 @dataclass
@@ -41,7 +43,10 @@ def serve(port: int, app: App) -> None:
 
         def any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length) if length < 1 << 24 else b""
+            body = self.rfile.read(min(length, KEPT))
+            left = length - len(body)
+            while left > 0 and (more := self.rfile.read(min(left, KEPT))):
+                left -= len(more)
             status, headers, text = app(Request(self.command, self.path, self.headers, self.client_address[0].removeprefix("::ffff:"), body))
             if status == 101:
                 key = self.headers["Sec-WebSocket-Key"].encode() + GUID
