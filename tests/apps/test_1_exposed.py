@@ -67,9 +67,8 @@ def test_jellyfin_knows_the_address_by_which_it_is_reached_and_keeps_its_metrics
 @pytest.mark.proves("R44", "R52")
 def test_a_jellyfin_that_forgot_its_proxy_is_told_again_and_keeps_what_its_owner_set(inventory: Path) -> None:
     home, file = host("home"), "/srv/exposure/media/config/config/network.xml"
-    home.run(
-        f"docker stop media-jellyfin-1; sed -i 's|<string>[^<]*</string>|<string>10.9.8.7</string>|; s|</NetworkConfiguration>|  <BaseUrl>/films</BaseUrl>\\n&|' {file}"
-    )
+    forget, own = "s|<string>[^<]*</string>|<string>10.9.8.7</string>|", "s|</NetworkConfiguration>|  <BaseUrl>/films</BaseUrl>\\n&|"
+    home.run(f"docker stop media-jellyfin-1; sed -i '{forget}; {own}' {file}")
     home.run("docker start media-jellyfin-1")
     assert eventually(lambda: fetched("media", "/health")[0] == 200)
     fetched("media", "/Users/AuthenticateByName", "-X", "POST", "-d", "{}")
