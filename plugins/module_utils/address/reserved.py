@@ -112,6 +112,11 @@ def kind(address: str, public: Sequence[str] = ()) -> str:
     return "" if place.version == 4 or place in ipaddress.ip_network("2000::/3") else SPECIAL
 
 
+def inside(address: str) -> bool:
+    """Whether it is good inside one network alone: a home's, a host's, or one laid over the internet (Tailscale's is of the shared ones)."""
+    return kind(address) in (PRIVATE, SHARED, LINK, HOST)
+
+
 def unfit(address: str, public: Sequence[str] = (), allow_private: bool = False) -> str:
     """Why an address is not to be published, as the end of a sentence; '' where nothing speaks against it."""
     what = kind(address, public)

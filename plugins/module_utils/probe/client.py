@@ -9,8 +9,8 @@ import random
 import re
 from collections.abc import Iterable, Mapping
 
-from ..address.reserved import HOST, LINK, PRIVATE, SHARED, kind
-from .outcome import CONTROLLER, LAN, OUTSIDE, NotProven, Wrong
+from ..address.reserved import inside
+from .outcome import AT_HOME, OUTSIDE, NotProven, Wrong
 
 PROXIES = "The proxy has to send its visitor's address alone (X-Forwarded-For), and the app has to trust this proxy alone."
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -44,11 +44,6 @@ def told(page: str, header: str) -> list[str]:
     return [value.strip() for found in line.findall(page) for value in found.strip('"').split(",")]
 
 
-def of_a_home(address: Address) -> bool:
-    """Whether it is good inside one network alone, so that no visitor from elsewhere can have it."""
-    return kind(str(address)) in (PRIVATE, SHARED, LINK, HOST)
-
-
 def judge(page: str, echo: Mapping[str, str], claimed: str, own: Iterable[str], peers: Iterable[str], vantage: str, place: str = "") -> str:
     """What is to be said of the address on such a page. `claimed`: the forged one; `own`: those of this client, that of its connection first;
     `peers`: those of proxies; `place`: the site's own address, that was connected to. Raises Wrong or NotProven."""
@@ -66,12 +61,12 @@ def judge(page: str, echo: Mapping[str, str], claimed: str, own: Iterable[str], 
     if seen.is_loopback or seen in [plain(peer) for peer in peers]:
         raise Wrong(f"the app sees {seen}, the address of its proxy, in place of each visitor's", PROXIES)
     there = plain(place)
-    if vantage == OUTSIDE and of_a_home(seen) and there and not of_a_home(there):
+    if vantage == OUTSIDE and inside(str(seen)) and there and not inside(str(there)):
         advice = f"It is that of a router, of Docker's network or of another proxy, in place of each visitor's: see docs/proof.md. {PROXIES}"
         raise Wrong(f"the app sees {seen}, an address inside a network, although this client came from outside", advice)
     if mine and mine[0].version == seen.version and not mine[0].is_private:
         raise Wrong(f"the app sees {seen} in place of this client's {mine[0]}", "Something between replaces the address of visitors: see docs/proof.md.")
-    if vantage in (LAN, CONTROLLER) and of_a_home(seen):
+    if vantage in AT_HOME and inside(str(seen)):
         advice = "Your router replaces it (NAT loopback). playbooks/lan.yml leads names straight to the proxy at home."
         raise NotProven(f"the app sees {seen}, neither this client's address nor its proxy's", advice)
     return f"the app sees {seen}: neither made up nor its proxy's; this client stands behind NAT"

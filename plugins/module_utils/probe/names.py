@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..address.reserved import HOST, LINK, PRIVATE, SHARED, kind
+from ..address.reserved import inside
 from ..inspection.side_by_side import side_by_side
 from .outcome import OUTSIDE, NotProven, View, Wrong
 
@@ -115,17 +115,13 @@ def seen_from_here(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Addres
     return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if isinstance(found, ipaddress.IPv6Address) and found in DNS64 else found
 
 
-def at_a_home(address: str) -> bool:
-    """Whether it is good inside a home, or a network laid over the internet (Tailscale's is of the shared ones)."""
-    return kind(address) in (PRIVATE, SHARED, LINK, HOST)
-
-
 def judge(found: Sequence[str], told: Mapping[str, Told], vantage: str) -> str:
     """`found`: what this host's clients find; `told`: what each name server says. Raises Wrong or NotProven."""
     heard = {server: one.addresses for server, one in told.items() if one.state}
     if not heard:
         raise NotProven("none of its name servers answers here", BLOCKED)
     here = {str(seen_from_here(address)) for address in found}
+    home = {address for address in here if inside(address)} if vantage != OUTSIDE else set()
     there = frozenset().union(*heard.values())
     silent = len(told) - len(heard)
     counted = f"{len(heard)} name server{'' if len(heard) == 1 else 's'}" + (f" ({silent} more gave no answer)" if silent else "")
@@ -136,13 +132,12 @@ def judge(found: Sequence[str], told: Mapping[str, Told], vantage: str) -> str:
         )
     if len(set(heard.values())) > 1:
         said = "; ".join(f"{server} says {written(addresses)}" for server, addresses in sorted(heard.items()))
-        one_of_them = any({address for address in here if vantage == OUTSIDE or not at_a_home(address)} <= addresses for addresses in heard.values())
+        one_of_them = any(here - home <= addresses for addresses in heard.values())
         advice = "Wait until your DNS provider has handed the change on to all of them, then look again."
         raise (NotProven if one_of_them else Wrong)(f"its name servers do not agree: {said}", advice)
     if here == there:
         return f"{written(here)}, here as at its {counted}"
-    inside = {address for address in here if at_a_home(address)} if vantage != OUTSIDE else set()
-    if inside and here - inside <= there:
+    if home and here - home <= there:
         return f"{written(here)} here at home; for everyone else {written(there)}, by its {counted}"
     if here < there:
         return f"{written(here)} here; {written(there)} by its {counted}"

@@ -14,6 +14,7 @@ from ..acme.problem import printable
 LONGEST = 300
 """Letters of a detail; servers' words are in it."""
 SERVER, LAN, CONTROLLER, OUTSIDE = "server", "lan", "controller", "outside"
+AT_HOME = (LAN, CONTROLLER)
 VANTAGES = (OUTSIDE, CONTROLLER, LAN, SERVER)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import client, quic, wire
 from .certificate import stores
-from .outcome import CONTROLLER, LAN, OUTSIDE, SERVER, NotProven, Outcome, View, Wrong, outcome
+from .outcome import AT_HOME, OUTSIDE, SERVER, NotProven, Outcome, View, Wrong, outcome
 
 BODY = "body size"
 MIB = 1 << 20
@@ -59,7 +59,7 @@ class Visit:
     def http_port(self) -> int:
         """At home the name may lead to the proxy itself, past the router that moves the port."""
         port = int(self.site.get("http_port", self.view.http_port))
-        past = self.view.vantage in (LAN, CONTROLLER) and ipaddress.ip_address(self.address.partition("%")[0]).is_private
+        past = self.view.vantage in AT_HOME and ipaddress.ip_address(self.address.partition("%")[0]).is_private
         return 80 if port and past else port
 
     @property
@@ -190,7 +190,7 @@ def http3(visit: Visit) -> str:
     if not quic.offered(offer, visit.https_port):
         raise Wrong(f"HTTP/3 is not offered (Alt-Svc: {offer or 'none'})", "See whether another server stands before the proxy.")
     speaks = quic.speaks_quic(visit.address, visit.https_port, min(visit.timeout, QUIC_PATIENCE))
-    if speaks is None and visit.view.vantage in (LAN, CONTROLLER):
+    if speaks is None and visit.view.vantage in AT_HOME:
         advice = "A host outside tells. Many networks, and firewalls of one's own, keep UDP to themselves."
         raise NotProven(f"HTTP/3 is offered, and UDP port {visit.https_port} is silent: whether that is this network's doing is not seen from here", advice)
     if not speaks:

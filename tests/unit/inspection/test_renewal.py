@@ -178,7 +178,7 @@ def test_in_check_mode_nothing_is_kept(tmp_path: Path) -> None:
         ("soon", timedelta(hours=6)),
         ("", timedelta(hours=6)),
         ("²", timedelta(hours=6)),
-        (email.utils.format_datetime(NOW + timedelta(hours=2), usegmt=True), timedelta(hours=2)),
+        pytest.param(email.utils.format_datetime(NOW + timedelta(hours=2), usegmt=True), timedelta(hours=2), id="a date in two hours"),
     ],
 )
 def test_retry_after_is_kept_within_bounds(said: str, kept: timedelta) -> None:
