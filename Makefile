@@ -8,7 +8,7 @@ INVENTORY := $(BED)/inventory
 PLAYBOOK := ansible-playbook -i $(INVENTORY)
 LINK := .cache/collections/ansible_collections/homeserver/exposure
 
-.PHONY: help setup demo demo-down test lint unit scenario coverage-of-needs bench bench-engines build docs clean
+.PHONY: help setup images demo demo-down test lint unit scenario coverage-of-needs bench bench-engines build docs clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -45,8 +45,10 @@ lint: setup  ## Style and types
 	ansible-lint --offline
 	python docs/tables.py --check
 
-unit: setup  ## What can be told without the internet in a box; some of it on real servers in containers
-	@apt-get -q update >/dev/null && $(BED)/engine.sh
+images: setup
+	@apt-get -q update >/dev/null && $(BED)/engine.sh && python $(BED)/images.py
+
+unit: images  ## What can be told without the internet in a box; some of it on real servers in containers
 	pytest tests/unit -n 2 --dist loadfile --junit-xml=.cache/unit.xml
 	pytest tests/integration --junit-xml=.cache/integration.xml
 

@@ -31,7 +31,7 @@ def troubles_of_run(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[s
     """What went wrong in this run with apps, names and router rules and did not end it, with the host that saw it."""
     found = []
     for host in hosts:
-        said = [hostvars[host].get(part, {}).get("msg") for part in ("apps_brought", "apps_told")]
+        said = [hostvars[host].get(part, {}).get("msg") for part in ("apps_brought", "apps_told", "home_assistant_told")]
         told = [trouble for part in ("ddns_status", "router_status") for trouble in hostvars[host].get(part, {}).get("troubles", [])]
         found += [f"{host}: {trouble}" for trouble in (*(one for one in said if one), *told)]
     return found

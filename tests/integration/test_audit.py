@@ -55,7 +55,7 @@ def image() -> str:
     listed = docker("images", "--format", "{{.Repository}}:{{.Tag}}").splitlines()
     fit = [name for name in listed if name.startswith("exposure-bed/whoami:")]
     if not fit:
-        pytest.skip("the image of whoami is not on this machine: the test bed makes it")
+        pytest.skip("make images builds the image of whoami")
     return fit[0]
 
 

@@ -6,9 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +16,11 @@ import yaml
 from plugins.module_utils.plan.catalogue import read_catalogue
 from plugins.module_utils.plan.mistakes import Mistakes
 
+from .home_assistant import docker, onboarding, own, running, wait
+
 pytestmark = pytest.mark.proves("R54")
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = "ghcr.io/home-assistant/home-assistant:2026.11.0"
 NAME = "accounts-home-assistant"
 NOBODY = "! home.example.org: nobody owns Home Assistant yet, and whoever opens it first will."
 PLAY = """\
@@ -34,39 +32,10 @@ PLAY = """\
 """
 
 
-def docker(*words: str) -> str:
-    return subprocess.run(["docker", *words], capture_output=True, text=True, check=True, timeout=120).stdout.strip()
-
-
-def onboarding(address: str) -> int:
-    try:
-        with urllib.request.urlopen(f"http://{address}:8123/api/onboarding", timeout=3) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return 0
-
-
-def wait(address: str) -> None:
-    until = time.monotonic() + 120
-    while not onboarding(address):
-        assert time.monotonic() < until, docker("logs", NAME)
-        time.sleep(1)
-
-
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    if subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False).returncode:
-        pytest.skip("make test-bed builds the image of Home Assistant")
-    subprocess.run(["docker", "rm", "-f", NAME], capture_output=True, check=False)
-    docker("run", "-d", "--init", "--name", NAME, "-v", f"{tmp_path / 'config'}:/config", IMAGE)
-    try:
-        found = docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", NAME)
-        wait(found)
+    with running(NAME, tmp_path / "config") as found:
         yield found
-    finally:
-        docker("rm", "-f", NAME)
 
 
 def proof(folder: Path, app: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -96,16 +65,13 @@ def test_home_assistant_is_nobody_s_until_somebody_made_the_first_account(addres
     assert NOBODY in told and "Open https://home.example.org now and make the first account." in told
     assert report["ok"] and [one["id"] for one in report["findings"]] == ["unclaimed"]
 
-    owner = {"client_id": f"http://{address}:8123/", "name": "Owner", "username": "owner", "password": "long and unlikely", "language": "en"}
-    ask = urllib.request.Request(f"http://{address}:8123/api/onboarding/users", json.dumps(owner).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(ask, timeout=10) as answer:
-        assert answer.status == 200
+    own(address)
     told, report = proof(tmp_path, app)
     assert onboarding(address) == 200, "it still lists its other steps"
     assert "nobody owns" not in told and report["findings"] == []
 
     docker("restart", "-t", "60", NAME)
-    wait(address)
+    wait(address, NAME)
     told, report = proof(tmp_path, app)
     assert "nobody owns" not in told and report["findings"] == []
     assert "invalid authentication" not in docker("logs", NAME), "no look was counted as a log-in that failed"

@@ -24,21 +24,29 @@ NAME = "stacks-test"
 RECIPE = """\
 ARG BASE
 FROM ${BASE}
-RUN apt-get update -q && apt-get install -qy --no-install-recommends docker.io docker-cli docker-compose iptables busybox-static \\
-  && systemctl disable docker.service docker.socket containerd.service && rm -rf /var/lib/apt/lists/*
+RUN apt-get update -q && apt-get install -qy --no-install-recommends docker.io docker-cli docker-compose iptables busybox-static caddy curl \\
+  && systemctl disable caddy.service docker.service docker.socket containerd.service && rm -rf /var/lib/apt/lists/*
 """
-# It brings its data to its own version and falls over on that of a newer one. v3 never answers.
+# It brings its data to its own version and falls over on that of a newer one. v3 never answers. v4 trusts no proxy.
 APP = """\
 #!/bin/sh
 trap 'exit 0' TERM
 mine=$(cat /version); its=$(cat /data/version 2>/dev/null || echo v1)
-case $its in v2|v3) [ $mine != v1 ] || { echo "the data is of $its, and $TINY_PASSWORD is my password"; exit 1; } ;; esac
+case $its in v2|v3|v4) [ $mine != v1 ] || { echo "the data is of $its, and $TINY_PASSWORD is my password"; exit 1; } ;; esac
 echo $mine > /data/version
 echo $mine > /state/last
-mkdir -p /www; echo "app $mine" > /www/index.html
+mkdir -p /www/cgi-bin; echo "app $mine" > /www/index.html
+if [ $mine = v4 ]; then
+  rm /www/index.html; cp /by_whom /www/cgi-bin/index.cgi; chmod 755 /www/cgi-bin/index.cgi
+fi
 if [ $mine = v3 ]; then echo "cannot open the database with $TINY_PASSWORD"; sleep 100000 & else httpd -f -p 8080 -h /www & fi
 wait
 """
+BY_WHOM = """\
+#!/bin/sh
+if [ -n "$HTTP_X_FORWARDED_FOR" ]; then printf 'Status: 400 Bad Request\\r\\n\\r\\nI trust no proxy\\n'; else printf '\\r\\napp v4\\n'; fi
+"""
+CADDYFILE = "{\n\tadmin off\n\tskip_install_trust\n}\ncloud.example.duckdns.org {\n\ttls internal\n\treverse_proxy 127.0.0.1:8080\n}\n"
 CATALOGUE: dict[str, Any] = {
     "tiny": {
         "title": "Tiny",
@@ -85,7 +93,8 @@ def stack(version: str = "v1", name: str = "cloud", **more: Any) -> dict[str, An
     """The stack as the Plan makes it."""
     port = {"cloud": 8080, "media": 8081}[name]
     app = {"name": name, "app": "tiny", "version": version, "port": port, **more}
-    given = {"exposure_domain": "example.duckdns.org", "exposure_apps": [app]}
+    sites = [{"name": "cloud", "app": "cloud"}] if name == "cloud" and more.get("state") != "absent" else []
+    given = {"exposure_domain": "example.duckdns.org", "exposure_apps": [app], "exposure_sites": sites}
     made = dataclasses.asdict(make({"server": Inventory(given, ("proxy",), {"release": "trixie"})}, CATALOGUE).hosts["server"].stacks[0])
     if made["compose"]:
         made["compose"]["volumes"] = {"state": {}}
@@ -121,6 +130,10 @@ class Server:
 
     def page(self, name: str = "cloud") -> str:
         return self.sh(f"busybox wget -q -T 3 -O - http://127.0.0.1:{stack(name=name)['listen'][0]['port']}/", check=False)
+
+    def visit(self) -> str:
+        """What a visitor of the public name gets."""
+        return self.sh("curl -sk -m 3 --resolve cloud.example.duckdns.org:443:127.0.0.1 https://cloud.example.duckdns.org/", check=False)
 
     def started(self, name: str = "cloud") -> str:
         return self.sh(f"docker inspect -f '{{{{.Id}}}} {{{{.State.StartedAt}}}}' {name}-tiny-1", check=False)
@@ -159,10 +172,12 @@ def server(bare: Server) -> Server:
     """The server with two stacks that run, and the images of three versions."""
     bare.sh("mount -o remount,rw /proc/sys; systemctl start docker")
     bare.write("/root/app", APP)
-    for number in (1, 2, 3):
+    bare.write("/root/by_whom", BY_WHOM)
+    for number in (1, 2, 3, 4):
         bare.sh(
             f"mkdir -p /root/v{number}/bin /root/v{number}/data /root/v{number}/state /root/v{number}/tmp; cd /root/v{number}; echo v{number} > version; "
-            "cp /usr/bin/busybox bin/; for one in sh cat mkdir echo httpd sleep; do ln -sf busybox bin/$one; done; cp ../app bin/app; chmod 755 bin/app; "
+            "cp /usr/bin/busybox bin/; cp ../app bin/app; cp ../by_whom by_whom; chmod 755 bin/app; "
+            "for one in sh cat mkdir echo httpd sleep cp rm chmod printf; do ln -sf busybox bin/$one; done; "
             f"tar -c . | docker import -c 'CMD [\"/bin/app\"]' -c 'ENV PATH=/bin' - tiny:v{number}"
         )
     done = bare.play(stack(), stack(name="media"))
@@ -206,6 +221,26 @@ def test_an_update_that_does_not_get_well_ends_with_the_old_version_and_its_data
         "cd /srv/exposure/cloud/data; cat version letters; stat -c '%u:%g' letters; cat $(docker volume inspect -f '{{.Mountpoint}}' cloud_state)/last"
     )
     assert data.splitlines() == ["v1", "dear all", "1234:4321", "v1"]
+    assert "changed=0" in server.play(stack(), stack(name="media"))
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[None]:
+    """A real Caddy before it, that serves its public name."""
+    server.write("/root/Caddyfile", CADDYFILE)
+    server.sh("systemd-run --unit proxy --setenv=HOME=/root caddy run --config /root/Caddyfile --adapter caddyfile")
+    try:
+        assert eventually(lambda: server.visit() == "app v1"), server.sh("journalctl -u proxy")
+        yield
+    finally:
+        server.sh("systemctl stop proxy")
+
+
+@pytest.mark.proves("R57", "R59")
+def test_an_update_that_refuses_its_proxy_ends_with_the_old_version(server: Server, proxy: None) -> None:
+    said = server.play(stack("v4"), stack(name="media"))
+    assert "tiny:v4 does not answer through its proxy as it did before: cloud.example.duckdns.org" in said and "answers 400" in said, said
+    assert "tiny:v1 serves again, with its data as it was" in said and server.visit() == "app v1" == server.page()
     assert "changed=0" in server.play(stack(), stack(name="media"))
 
 

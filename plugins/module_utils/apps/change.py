@@ -19,6 +19,7 @@ from .files import Unknown
 from .health import Clock, ask, missing, wait
 from .project import Places, Project, compose_of, images, services, tree_of
 from .reason import last_words, shown, versions
+from .through import led_elsewhere, lost, served
 from .trial import BACK, RESTORE, Trial, read
 
 AT_ONCE = 15
@@ -137,6 +138,7 @@ class StackChange:
         first = previous is None or (self.trial is not None and not self.trial.previous)
         trial = self.trial or Trial(self.name, previous="" if first else str(previous))
         trial.digest = self.tree.digest
+        trial.served = trial.served or self.served()
         try:
             if self.change:
                 self.files.stage(self.change)
@@ -156,6 +158,13 @@ class StackChange:
         if trouble:
             self.give_up(trial, trouble)
         self.keep(trial)
+
+    def served(self) -> list[str]:
+        """What has to be served through its proxy when all is done. Nothing, where the proxy is told only afterwards where the app is now."""
+        before = resolved(self.root / "current")
+        if before is None or led_elsewhere(compose_of(before), self.stack["compose"]):
+            return []
+        return served(self.stack, self.tools.answers)
 
     def finish(self, trial: Trial) -> None:
         """A trial of something that is no longer wanted: where it is well, it ended well. Else, or where its way back was cut short, it is put back."""
@@ -239,8 +248,11 @@ class StackChange:
         if trouble := self.tools.engine.up(self.tools.project(self.name, folder)):
             return f"it could not be started: {shown(trouble)}"
         self.tools.step("wait")
-        trouble = self.tools.well(self.stack)
-        return f"{versions(self.wanted)} is not well after {self.stack['health'].get('wait', 120)} s: {trouble}" if trouble else ""
+        if trouble := self.tools.well(self.stack):
+            return f"{versions(self.wanted)} is not well after {self.stack['health'].get('wait', 120)} s: {trouble}"
+        self.tools.step("through")
+        trouble = lost(self.stack, trial.served, self.tools.answers, self.tools.clock)
+        return f"{versions(self.wanted)} does not answer through its proxy as it did before: {trouble}" if trouble else ""
 
     def keep(self, trial: Trial) -> None:
         """It is well: a boot and the next run start from here."""

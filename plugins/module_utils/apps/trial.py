@@ -21,7 +21,8 @@ class Trial:
 
     digest: of the release tree on trial, and release: its folder. previous: the release that served before, '' for a first start. backup: made
     before the first of the trial's containers started. files: settings as they were, original -> copy, '' where there was none. started:
-    whether its containers may have touched the data. phase: forward, back (it is being put back) or restore (a backup is being brought back).
+    whether its containers may have touched the data. served: public names that answered through their proxy before. phase: forward, back
+    (it is being put back) or restore (a backup is being brought back).
     """
 
     name: str
@@ -31,6 +32,7 @@ class Trial:
     backup: str = ""
     files: dict[str, str] = field(default_factory=dict)
     started: bool = False
+    served: list[str] = field(default_factory=list)
     phase: str = FORWARD
 
     def save(self, records: Path) -> None:

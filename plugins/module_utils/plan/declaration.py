@@ -202,6 +202,7 @@ HOST = {
     "sites": Field(anything, []),
     "apps": Field(anything, []),
     "address": Field(values.many(values.address), []),
+    "app_tokens": Field(values.mapping_of(values.slug), {}, secret=True),
     "app_networks": Field(values.network, "172.30.0.0/16"),
     "backups": Field(anything, {}),
     "directory": Field(values.file_path, "/etc/exposure"),

@@ -25,6 +25,7 @@ from .proxies import add_proxies
 from .reachability import add_reachability
 from .rollout import add_left_out
 from .stacks import Exposed, absent_stack, present_stack
+from .told import add_told
 from .watch import add_watches
 
 __all__ = ["Inventory", "make"]
@@ -58,6 +59,7 @@ def make(inventory: Mapping[str, Inventory], catalogue: Mapping[str, object], re
     add_adopted(plan, house, routes)
     add_places(plan, house)
     add_log_ins(plan, house, routes)
+    add_told(plan, house, routes)
     check_apps(plan, house, routes)
     add_declared(plan, house)
     add_watches(plan, house)
@@ -111,12 +113,25 @@ def add_stacks(plan: Plan, house: House, routes: list[Route]) -> None:
                 peer = seen_as(ends[1], stack.network)
                 stack.peers += [peer] if peer not in stack.peers else []
             exposed.publish(stack)
+            stack.through = [page for route in own for page in pages(route, house)]
             plan.hosts[name].admissions += [
                 Admission(address, port, sources)
                 for address, sources in exposed.admitted.items()
                 for port in (exposed.port, *(port for _, _, port in exposed.further))
             ]
             plan.hosts[name].stacks.append(stack)
+
+
+def pages(route: Route, house: House) -> list[dict[str, Any]]:
+    """What an app's proxy serves of it, as the app's host sees it: the page that the proof asks for, under each name."""
+    site, own = route.site, route.own_entry
+    ends = ("", "127.0.0.1") if route.proxy == route.host else pair(house.addresses(route.host), house.addresses(route.proxy))
+    if not route.whole or own is None or ends is None or site["maintenance"] or site["tls"] == "passthrough" or route.theirs:
+        return []
+    proof = site["probe"] or {"contains": "", **own["health"]}
+    address = f"[{ends[1]}]" if ":" in ends[1] else ends[1]
+    asked = {"url": f"https://{address}{proof['path']}", "status": proof["status"], "contains": proof["contains"]}
+    return [{"host": name, **asked} for name in site["hosts"]]
 
 
 def add_places(plan: Plan, house: House) -> None:

@@ -123,7 +123,7 @@ class Stack:
     `trust` is what a trust writer needs; `env` goes into `.env`; `secrets` are generated once on the host. `settings` are lines of files of the
     app (apps/), `commands` are looked at and run inside its running containers. `fixed`: what must not change after the first start (name ->
     value), unless `confirmed`. `backup`: what is kept before a new
-    version starts (`make`, `dumps`, `leave_out`).
+    version starts (`make`, `dumps`, `leave_out`). `through`: its pages as its proxies serve them (`host`, `url`, `status`, `contains`).
     """
 
     name: str
@@ -146,6 +146,7 @@ class Stack:
     fixed: dict[str, str] = field(default_factory=dict)
     confirmed: bool = False
     backup: dict[str, Any] = field(default_factory=dict)
+    through: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -275,6 +276,18 @@ class LogIns:
 
 
 @dataclass
+class Told:
+    """A Home Assistant that runs elsewhere and is told of its proxy by its API. `name`: its site; `address`:`port`: where the proxy reaches it, over https
+    with `tls`; `host`: its public name, with the port outside where that is not 443."""
+
+    name: str
+    address: str
+    port: int
+    tls: bool
+    host: str
+
+
+@dataclass
 class HostPlan:
     """Everything of one host. `unused` are the roles for certificates that nothing on it needs: what they left is to go; `used` those that look after
     the address. `public_address`: who is asked for it (address/model.py, Settings). `router`: whether the `forwardings` are printed for a person
@@ -282,7 +295,7 @@ class HostPlan:
     `adopted`: apps of compose files that are their owner's; `places`: where what the product keeps of apps is (projects,
     secrets, records), where that is said.
     `declared`: what is to listen there because of this Plan; `allowed`: what may, because the owner says so. `watch`: what it looks after by
-    itself. `log_ins`: the apps that it looks at for log-ins that everybody knows."""
+    itself. `log_ins`: the apps that it looks at for log-ins that everybody knows. `told`: those that its proxy tells of itself by their API."""
 
     proxy: Proxy | None = None
     stacks: list[Stack] = field(default_factory=list)
@@ -303,6 +316,7 @@ class HostPlan:
     allowed: list[Declared] = field(default_factory=list)
     watch: Watch | None = None
     log_ins: list[LogIns] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
 
 
 @dataclass

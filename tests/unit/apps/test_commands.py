@@ -127,7 +127,7 @@ def image() -> str:
 def test_a_real_container_is_told_with_a_secret_from_the_environment(tmp_path: Path) -> None:
     found = image()
     if not found:
-        pytest.skip("no image of the test bed on this machine")
+        pytest.skip("make images builds the image that this runs")
     labels = {"project": "writers-told", "service": "app", "oneoff": "False"}
     given = [word for name, value in labels.items() for word in ("--label", f"com.docker.compose.{name}={value}")]
     started = ["docker", "run", "--detach", "--rm", "--network", "none", "--name", "writers-told", "--entrypoint", "sleep", *given, found, "120"]
