@@ -1,4 +1,5 @@
-"""A real Home Assistant whose files are out of reach is told to trust its proxy, by its own API, and confirmed through a real one."""
+"""A real Home Assistant whose files are out of reach is told to trust its proxy, by its own API, and confirmed through a real one. The host of the proxy is a
+Debian 12 with this machine's network."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ import pytest
 from plugins.module_utils.probe import wire
 from tests.tools import program
 
-from .home_assistant import running, token
+from .home_assistant import docker, running, token
 from .test_what_the_proxies_answer import free_ports
 
 pytestmark = pytest.mark.proves("R43", "B03")
@@ -26,13 +27,8 @@ pytestmark = pytest.mark.proves("R43", "B03")
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "told-home-assistant"
 HOST = "home.example.org"
-PLAY = """\
-- hosts: localhost
-  connection: local
-  gather_facts: false
-  tasks:
-    - homeserver.exposure.home_assistant_trust: {instances: "{{ instances }}", tokens: "{{ tokens }}"}
-"""
+SERVER = "told-server"
+PLAY = "- hosts: all\n  gather_facts: false\n  roles: [homeserver.exposure.home_assistant]\n"
 CADDYFILE = """\
 {{
 	admin off
@@ -86,6 +82,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
+def server() -> Iterator[None]:
+    subprocess.run(["docker", "rm", "-f", SERVER], capture_output=True, check=False)
+    docker("run", "-d", "--init", "--name", SERVER, "--network", "host", "exposure-bed/bookworm:current", "sleep", "infinity")
+    try:
+        yield
+    finally:
+        docker("rm", "-f", SERVER)
+
+
+@pytest.fixture(scope="module")
 def proxy(home: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     made = Proxy(tmp_path_factory.mktemp("proxy") / "good", home[0])
     yield made
@@ -101,7 +107,7 @@ def another(home: tuple[str, str], tmp_path: Path) -> Iterator[Proxy]:
 
 
 def tell(folder: Path, address: str, its_token: str, port: int, *words: str) -> tuple[int, str]:
-    """A run of the module: its exit code, and what it prints."""
+    """A run of the role: its exit code, and what it prints."""
     collection = folder / "collections" / "ansible_collections" / "homeserver"
     collection.mkdir(parents=True, exist_ok=True)
     (collection / "exposure").unlink(missing_ok=True)
@@ -110,8 +116,8 @@ def tell(folder: Path, address: str, its_token: str, port: int, *words: str) -> 
     (folder / "ansible.cfg").touch()
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
     instance = {"name": "home", "address": address, "port": 8123, "host": HOST, "entry": port}
-    given = json.dumps({"instances": [instance], "tokens": {"home": its_token}, "ansible_python_interpreter": sys.executable})
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "play.yml", "-e", given, *words]
+    given = json.dumps({"home_assistant_instances": [instance], "home_assistant_tokens": {"home": its_token}})
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", f"{SERVER},", "-c", "community.docker.docker", "play.yml", "-e", given, *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400, check=False)
     assert its_token not in done.stdout + done.stderr
     return done.returncode, done.stdout + done.stderr
@@ -123,15 +129,23 @@ def in_force(address: str) -> int:
         return int(answer.status)
 
 
+def test_check_mode_on_a_bare_host_says_what_it_installs(server: None, home: tuple[str, str], proxy: Proxy, tmp_path: Path) -> None:
+    code, said = tell(tmp_path, *home, proxy.port, "--check", "--diff")
+    assert code == 0 and "failed=0" in said, said
+    assert subprocess.run(["docker", "exec", SERVER, "python3", "-c", "import websocket"], capture_output=True, check=False).returncode
+
+
+def test_a_wrong_token_is_told(server: None, home: tuple[str, str], proxy: Proxy, tmp_path: Path) -> None:
+    code, said = tell(tmp_path, home[0], "not-a-token", proxy.port)
+    assert code == 2 and "it refuses the token" in said, said
+    assert proxy.status() == 400
+    code, said = tell(tmp_path, home[0], "not-a-token", proxy.port, "-e", "home_assistant_told_later=true")
+    assert code == 0 and "failed=0" in said, said
+
+
 def test_check_mode_shows_the_change_and_makes_none(home: tuple[str, str], proxy: Proxy, tmp_path: Path) -> None:
     code, said = tell(tmp_path, *home, proxy.port, "--check", "--diff")
     assert code == 0 and "changed=1" in said and re.search(r"^\+\d+(\.\d+){3}$", said, re.MULTILINE), said
-    assert proxy.status() == 400
-
-
-def test_a_wrong_token_is_told(home: tuple[str, str], proxy: Proxy, tmp_path: Path) -> None:
-    code, said = tell(tmp_path, home[0], "not-a-token", proxy.port)
-    assert code == 2 and "it refuses the token" in said, said
     assert proxy.status() == 400
 
 

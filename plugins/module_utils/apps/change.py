@@ -17,7 +17,7 @@ from .backup import PUT_BACK, Backups, opened
 from .engine import Container, Engine
 from .files import Unknown
 from .health import Clock, ask, missing, wait
-from .project import Places, Project, compose_of, images, services, tree_of
+from .project import Places, Project, compose_of, images, services, tree_of, without_secrets
 from .reason import last_words, shown, versions
 from .through import led_elsewhere, lost, served
 from .trial import BACK, RESTORE, Trial, read
@@ -107,7 +107,7 @@ class StackChange:
 
     def foretell(self, there: bool) -> None:
         """The diff: files, settings, and what starts and why."""
-        self.result.diff += (self.change.diff if self.change else []) + self.settled.diff
+        self.result.diff += [without_secrets(one) for one in (self.change.diff if self.change else [])] + self.settled.diff
         self.result.changed = self.needed or self.recorded
         if not self.needed:
             return

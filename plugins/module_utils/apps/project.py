@@ -13,7 +13,9 @@ from typing import Any
 
 from ..release.tree import File, Tree
 
-SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|AUTH", re.IGNORECASE)
+SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|AUTH|CLAIM|SALT|DSN|_URI", re.IGNORECASE)
+LINE = re.compile(r'(?P<name>\s*"(?P<key>[^"\\]+)": )"(?!\$\{\w+\}",?\Z).*"(?P<end>,?)\Z')
+"""A line of a compose.json of ours that gives something a text, and not that of a variable alone."""
 ONE_SHOT = ("no", "on-failure")
 """Restart policies of a service that may end and be done (Compose, `restart`); YAML reads a bare `no` as false."""
 
@@ -67,6 +69,21 @@ def tree_of(stack: Mapping[str, Any], places: Places) -> Tree:
         ),
         validate=("docker", "compose", "--project-directory", "{tree}", "-f", "{tree}/compose.json", "config", "-q", "--no-interpolate"),
     )
+
+
+def without_secrets(diff: Mapping[str, str]) -> dict[str, str]:
+    """A difference of a compose.json as it may be shown: who reads it does not see what a variable with the name of a secret is set to."""
+    old = {line.rstrip(",") for line in diff["before"].splitlines()}
+
+    def shown(line: str, known: bool) -> str:
+        found = LINE.match(line)
+        if not found or not SECRET_NAME.search(found["key"]):
+            return f"{line}\n"
+        return f'{found["name"]}"(not shown{"" if known else ", new"})"{found["end"]}\n'
+
+    before = "".join(shown(line, True) for line in diff["before"].splitlines())
+    after = "".join(shown(line, not old or line.rstrip(",") in old) for line in diff["after"].splitlines())
+    return {**diff, "before": before, "after": after}
 
 
 def services(compose: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

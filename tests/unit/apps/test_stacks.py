@@ -367,3 +367,23 @@ def test_what_is_only_written_down_starts_nothing(house: House) -> None:
     assert house.bring(house.stack(), check=True)[0].changed and not record.exists()
     assert house.bring(house.stack())[0].changed and record.exists()
     assert not house.bring(house.stack())[0].changed and house.docker.asked() == asked
+
+
+def test_no_value_of_a_variable_with_the_name_of_a_secret_is_in_a_difference(house: House) -> None:
+    changed = house.stack()
+    environment = changed["compose"]["services"]["app"]["environment"]
+    environment |= {"ADMIN_PASSWORD": 'new " $$ \\ pass', "SMTP_TOKEN": "${TOKEN}", "LEVEL": "debug", "API_KEY": "an old one\\"}
+    (entry,) = [one for one in house.bring(changed, check=True)[0].diff if "compose.json" in one["after_header"]]
+    assert '"ADMIN_PASSWORD": "(not shown)"' in entry["before"] and '"ADMIN_PASSWORD": "(not shown, new)",' in entry["after"]
+    assert '"SMTP_TOKEN": "${TOKEN}"' in entry["after"] and '"LEVEL": "debug"' in entry["after"] and '"API_KEY": "(not shown, new)"' in entry["after"]
+    assert not any(secret in entry["before"] + entry["after"] for secret in ("hunter22", 'pass"', "old one"))
+    house.bring(changed)
+    environment["LEVEL"] = "info"
+    (entry,) = [one for one in house.bring(changed, check=True)[0].diff if "compose.json" in one["after_header"]]
+    assert entry["after"].count("(not shown)") == 2 == entry["before"].count("(not shown)") and "new" not in entry["after"]
+
+
+def test_a_first_difference_shows_no_secret_either(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    shown = json.dumps(house.bring(house.stack(), check=True)[0].diff)
+    assert "hunter22" not in shown and "(not shown)" in shown
