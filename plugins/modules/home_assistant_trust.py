@@ -10,15 +10,15 @@ short_description: Tell a Home Assistant whose files are out of reach to trust i
 version_added: 0.5.0
 author: homeserver.exposure contributors (@homeserver)
 description:
-  - Tells Home Assistants of other machines (Home Assistant OS, for instance) to trust the proxy of the host that this runs on, by their own API. The
+  - Tells Home Assistants of other machines (such as Home Assistant OS) to trust the proxy of the host that this runs on, by their own API. The
     address is the one that the host has towards them.
   - What they trust already stays. Networks that they trust whole are told.
   - A change restarts Home Assistant, which takes a few seconds, and is on trial for five minutes. It is confirmed through the proxy, as a visitor comes;
     where that does not succeed the settings from before come back.
 requirements: [websocket-client (python3-websocket in Debian)]
 attributes:
-  check_mode: {support: full, description: It is asked what it trusts, and told nothing.}
-  diff_mode: {support: full}
+  check_mode: {support: full, description: Each is asked what it trusts and told nothing.}
+  diff_mode: {support: full, description: The proxies that each trusts; tokens never show.}
   idempotent: {support: full, description: One that trusts the proxy already is left alone.}
 options:
   instances:
@@ -31,7 +31,7 @@ options:
       address: {description: Where the proxy reaches it., type: str, required: true}
       port: {description: On which port., type: int, required: true}
       tls: {description: Whether it speaks https there., type: bool, default: false}
-      host: {description: Its public name, with its port where that is not 443., type: str, required: true}
+      host: {description: "Its public name, with its port where that is not 443.", type: str, required: true}
       entry: {description: The port on which the proxy of this host takes visitors., type: int, default: 443}
   tokens:
     description: >-

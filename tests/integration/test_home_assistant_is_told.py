@@ -22,7 +22,7 @@ from tests.tools import program
 from .home_assistant import docker, running, token
 from .test_what_the_proxies_answer import free_ports
 
-pytestmark = pytest.mark.proves("R43", "B03")
+pytestmark = pytest.mark.proves("R42", "R43", "B03")
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "told-home-assistant"

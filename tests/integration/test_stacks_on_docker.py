@@ -236,7 +236,7 @@ def proxy(server: Server) -> Iterator[None]:
         server.sh("systemctl stop proxy")
 
 
-@pytest.mark.proves("R57", "R59")
+@pytest.mark.proves("R57")
 def test_an_update_that_refuses_its_proxy_ends_with_the_old_version(server: Server, proxy: None) -> None:
     said = server.play(stack("v4"), stack(name="media"))
     assert "tiny:v4 does not answer through its proxy as it did before: cloud.example.duckdns.org" in said and "answers 400" in said, said

@@ -11,7 +11,7 @@ import pytest
 from plugins.module_utils.apps import home_assistant_api
 from plugins.module_utils.apps.home_assistant_api import NotLet, Outcome, Teller, Ways, extended, missing, wide
 
-pytestmark = pytest.mark.proves("R43", "B03")
+pytestmark = pytest.mark.proves("R42", "R43", "B03")
 
 PROXY = "192.168.1.10"
 DEFAULTS = {"server_port": 8123, "use_x_forwarded_for": False, "trusted_proxies": [], "login_attempts_threshold": 7}

@@ -12,7 +12,7 @@ from plugins.module_utils.apps.through import PATIENCE, led_elsewhere, lost, ser
 
 from .docker import House
 
-pytestmark = pytest.mark.proves("R59")
+pytestmark = pytest.mark.proves("R57")
 
 PUBLIC = "cloud.example.org"
 PAGES = [{"host": PUBLIC, "url": "https://127.0.0.1/cloud", "status": [200], "contains": ""}]

@@ -9,7 +9,7 @@ import pytest
 
 from .declarations import host, plan
 
-pytestmark = pytest.mark.proves("R59")
+pytestmark = pytest.mark.proves("R57")
 
 LAN = {"addresses": ["192.168.1.10"], "release": "trixie"}
 OTHER = {"addresses": ["192.168.1.20"], "release": "trixie"}
