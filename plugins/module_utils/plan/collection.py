@@ -102,7 +102,7 @@ def take_off(house: House) -> None:
         for part in [part for site in host["sites"] for part in (site, *site["paths"])]:
             if part["app"] and part["app"] not in named:
                 named[part["app"]] = implied_app(part["app"])
-        host["sites"] = []
+        host["sites"], host["app_tokens"] = [], {}
         host["apps"] = [{**app, "state": "absent"} for app in named.values()]
 
 

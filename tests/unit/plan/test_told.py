@@ -38,6 +38,10 @@ def test_its_public_name_has_the_port_outside_and_https_is_kept() -> None:
     assert (one["address"], one["port"], one["tls"], one["host"]) == ("fd00::5", 8443, True, "home.example.org:8443")
 
 
+def test_nobody_is_told_anything_when_all_is_taken_off() -> None:
+    assert plan(None, True, server=host(sites=[SITE], app_tokens=TOKENS, found=LAN)).hosts["server"].told == []
+
+
 def test_without_a_token_it_is_for_its_owner_to_tell() -> None:
     assert told(server=host(sites=[SITE], found=LAN)) == []
 
