@@ -82,6 +82,8 @@ def play(folder: Path, inventory: dict[str, dict[str, Any]], *options: str, play
     return Run(done.returncode, done.stdout + done.stderr)
 
 
+TOKEN = "a-token-that-nobody-sees"
+
 LOOK = ("--tags", "nothing", "--skip-tags", "verify")
 """The Plan alone: looks and computes, and does nothing to a host."""
 
@@ -92,7 +94,9 @@ pytestmark = pytest.mark.usefixtures("server")
 def foretold(server: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A trial run over all three hosts, one of which is off and one of which fails among the apps."""
     failing = {"nas": {"docker_packages": "{{ of_no_such_variable }}"}}
-    return play(tmp_path_factory.mktemp("whole"), hosts(**failing), "--check", "--diff")
+    elsewhere = {"name": "home", "app": "home_assistant", "upstream": "http://192.168.1.20:8123"}
+    gate = {"exposure_sites": [elsewhere], "exposure_app_tokens": {"home": TOKEN}}
+    return play(tmp_path_factory.mktemp("whole"), hosts(**failing, gate=gate), "--check", "--diff")
 
 
 @pytest.mark.proves("B11")
@@ -112,6 +116,12 @@ def test_a_run_in_which_a_host_was_lost_fails_and_says_at_its_end_what_is_not_do
 
 def test_the_proxy_comes_after_the_apps_of_every_host(foretold: Run) -> None:
     assert 0 < foretold.output.index("PLAY [Apps]") < foretold.output.index("PLAY [Proxy]") < foretold.output.index("caddy : Configuration")
+
+
+def test_what_tells_an_app_elsewhere_comes_last_at_its_proxy_and_shows_no_token(foretold: Run) -> None:
+    _, _, proxy = foretold.output.partition("PLAY [Proxy]")
+    assert 0 < proxy.index("caddy : Configuration") < proxy.index("home_assistant : Home Assistants trust the proxy of this host")
+    assert TOKEN not in foretold.output and foretold.did("gate")["failed"] == 0
 
 
 def test_an_app_host_alone_leaves_the_proxy_untouched_and_says_how_it_is_told(tmp_path: Path) -> None:
