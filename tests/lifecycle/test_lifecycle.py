@@ -147,7 +147,8 @@ def test_a_run_killed_at_any_step_leaves_the_last_good_configuration_for_the_boo
         home.run("rm -f /run/exposure-caddy && systemctl kill -s KILL caddy; systemctl reset-failed caddy; systemctl start caddy")
         if killed.stdout.strip() not in AFTER_COMMIT:
             assert home.run("readlink -f /etc/exposure/caddy/current").stdout == good, killed.stdout
-            assert home.run("grep -c killed /run/exposure-caddy/Caddyfile").stdout.strip() == "0", killed.stdout
+            # A start in the very moment of the kill is the one that systemd makes by itself, a moment later.
+            assert eventually(lambda: home.run("grep -c killed /run/exposure-caddy/Caddyfile").stdout.strip(), 10) == "0", killed.stdout
         assert eventually(lambda: reachable("who.casa.example"), 10), killed.stdout
     assert {"stage", "validate", "live", "reload", "probe", "commit"} <= set(steps)
     completed = playbook("site")

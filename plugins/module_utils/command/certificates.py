@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..certificates.deploy import deploy, mark, marked, remembered
+from ..certificates.deploy import deploy, mark, marked, one_at_a_time, remembered
 from ..certificates.settle import Settlement
 from ..certificates.store import Store
 from ..host.execute import execute as run_to_its_end
@@ -83,7 +83,8 @@ def sign_local(store: Store, certificates: list[dict[str, object]]) -> list[str]
         if requests:
             tell(f"signing {', '.join(request['name'] for request in requests)}")
             issued = {name: chain.decode() for name, chain in Authority(AUTHORITY).sign(requests, execute).items()}
-            mark([*marked(), *issued])
+            with one_at_a_time():
+                mark([*marked(), *issued])
             Settlement(store, datetime.now(UTC), issued=issued).settle(bare)
     except (ValueError, OSError, Refused) as reason:
         return [f"the local authority could not sign: {reason}"]

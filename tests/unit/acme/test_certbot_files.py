@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
@@ -14,7 +15,7 @@ from plugins.module_utils.acme.certbot import foreign_lineages, steering, unmask
 from plugins.module_utils.acme.order import Orders, back_up_account, restore_account
 from plugins.module_utils.acme.reason import reason
 from plugins.module_utils.acme.settings import Settings
-from plugins.module_utils.certificates.deploy import mark, marked
+from plugins.module_utils.certificates.deploy import mark, marked, one_at_a_time
 from plugins.module_utils.certificates.store import Store
 
 
@@ -85,6 +86,18 @@ def test_with_an_authority_of_one_s_own_certbot_still_trusts_the_public_ones(tmp
     with mock.patch("plugins.module_utils.acme.order.SYSTEM_ROOTS", str(tmp_path / "system.pem")):
         text = Path(orders.environment()["REQUESTS_CA_BUNDLE"]).read_text()
     assert "of the authority" in text and "of the world" in text
+
+
+def test_of_two_that_note_what_follows_at_once_neither_loses_the_other_s_note(tmp_path: Path) -> None:
+    place, names = tmp_path / "state/to-follow.json", [f"name{number}" for number in range(40)]
+
+    def note(name: str) -> None:
+        with one_at_a_time(tmp_path / "state/to-follow.lock"):
+            mark([*marked(place), name], place)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(note, names))
+    assert marked(place) == sorted(names)
 
 
 def test_what_has_still_to_follow_a_new_certificate_is_kept_until_it_was_done(tmp_path: Path) -> None:
