@@ -84,7 +84,7 @@ def add_watches(plan: Plan, house: House) -> None:
     """For each host that serves, runs or keeps something: what its watch looks at. The receivers of notices are secrets, and not in the Plan."""
     for name, its in plan.hosts.items():
         declared = read_watch(house.hosts[name]["watch"], name, house.mistakes)
-        apps = [stack.name for stack in its.stacks if stack.state == "present"]
+        apps = sorted(stack.name for stack in its.stacks if stack.state == "present")  # in whatever order they are declared
         sites, units = watched_sites(its), watched_units(its, bool(apps))
         if declared["state"] == "absent" or not (sites or apps or units):
             continue

@@ -90,3 +90,11 @@ def test_who_is_told_is_not_in_the_plan() -> None:
 def test_what_cannot_be_followed_is_refused_and_no_secret_is_shown(watch: Any, line: str) -> None:
     assert places(home=proxy(watch=watch)) == {("home", "", f"exposure_watch.{line}".rstrip("."))}
     assert not any(HUSH in str(mistake) for mistake in mistakes(home=proxy(watch=watch)))
+
+
+def test_the_order_in_which_apps_are_declared_is_no_change() -> None:
+    def watched(*names: str) -> list[str]:
+        watch = plan(home=host(apps=[{"name": name, "app": "whoami", "port": 8000 + len(name)} for name in names], found=LAN)).hosts["home"].watch
+        return watch.apps if watch else []
+
+    assert watched("a", "bb", "ccc") == watched("ccc", "a", "bb") == ["a", "bb", "ccc"]
