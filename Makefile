@@ -8,7 +8,7 @@ INVENTORY := $(BED)/inventory
 PLAYBOOK := ansible-playbook -i $(INVENTORY)
 LINK := .cache/collections/ansible_collections/homeserver/exposure
 
-.PHONY: help setup images demo demo-down test lint unit scenario coverage-of-needs bench bench-engines build docs clean
+.PHONY: help setup images demo demo-down test lint unit integration scenario coverage-of-needs bench bench-engines build docs clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -35,7 +35,9 @@ demo: setup  ## The internet in a box, with two real Home Assistants in it, prov
 demo-down: setup  ## End the demo
 	@ansible-playbook -i localhost, $(BED)/destroy.yml
 
-test: setup lint unit scenario coverage-of-needs  ## Everything that must hold
+test: lint unit  ## Everything that must hold
+	@$(MAKE) --no-print-directory -j2 integration scenario || python tests/failures.py
+	@$(MAKE) --no-print-directory coverage-of-needs
 
 lint: setup  ## Style and types
 	yamllint --strict .
@@ -48,11 +50,13 @@ lint: setup  ## Style and types
 images: setup
 	@apt-get -q update >/dev/null && $(BED)/engine.sh && python $(BED)/images.py
 
-unit: images  ## What can be told without the internet in a box; some of it on real servers in containers
+unit: images  ## What can be told without the internet in a box
 	pytest tests/unit -n 2 --dist loadfile --junit-xml=.cache/unit.xml
+
+integration: images  ## Real servers in containers of their own
 	pytest tests/integration --junit-xml=.cache/integration.xml
 
-scenario: setup  ## The whole path on the internet in a box, with one engine and then the other
+scenario: images  ## The whole path on the internet in a box, with one engine and then the other
 	molecule destroy -s caddy
 	molecule test -s caddy --destroy never || python tests/failures.py
 	molecule test -s nginx || python tests/failures.py
