@@ -111,6 +111,7 @@ def test_a_mapping_is_renewed_after_half_of_its_life_and_ends_by_itself_unless_i
         first = once(protocol, HTTPS, lease=4)
         time.sleep(2.5)
         second = once(protocol, HTTPS, lease=4, known=first.remembered)
+        over = time.monotonic() + 4
         assert kept(second) == ["renewed"]
         time.sleep(2.5)
         assert world.visitor_reaches(443) == "welcome"
@@ -118,6 +119,7 @@ def test_a_mapping_is_renewed_after_half_of_its_life_and_ends_by_itself_unless_i
         while world.visitor_reaches(443) and time.monotonic() < deadline:
             time.sleep(0.3)
         assert world.visitor_reaches(443) == ""
+        time.sleep(max(0.0, over - time.monotonic()) + 0.2)  # on a busy machine a visitor is late once, and does not come in before it is over
         assert kept(once(protocol, HTTPS, lease=4, known=second.remembered)) == ["made"], "what has ended is not remembered"
 
 
