@@ -52,10 +52,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 try:
     from ansible_collections.homeserver.exposure.plugins.module_utils.acme.budget import Budget
-    from ansible_collections.homeserver.exposure.plugins.module_utils.acme.order import Orders, alone
+    from ansible_collections.homeserver.exposure.plugins.module_utils.acme.order import LOCK, Orders
     from ansible_collections.homeserver.exposure.plugins.module_utils.acme.settings import read_settings
     from ansible_collections.homeserver.exposure.plugins.module_utils.certificates.deploy import deploy
     from ansible_collections.homeserver.exposure.plugins.module_utils.certificates.store import Store
+    from ansible_collections.homeserver.exposure.plugins.module_utils.host.lock import alone
 
     MISSING = ""
 except ImportError as error:
@@ -86,7 +87,7 @@ def main() -> None:
         if module.check_mode:
             module.exit_json(changed=bool(asked), outcomes=[{"name": one["name"], "state": "wanted", "message": "", "warnings": []} for one in asked])
         module.fail_json(msg="Role certbot has not written its settings on this host.", outcomes=[])
-    with contextlib.nullcontext() if module.check_mode else alone():
+    with contextlib.nullcontext() if module.check_mode else alone(LOCK):
         outcomes = Orders(settings, store, Budget(), run).carry_out(certificates, force=module.params["force"], dry=module.check_mode)
         changed = any(outcome.state in ("ordered", "wanted") for outcome in outcomes)
         problems = [f"certificate {outcome.name}: {outcome.message}" for outcome in outcomes if not outcome.good]

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+ROOT = Path(__file__).resolve().parents[2]
 IMAGE = "ghcr.io/home-assistant/home-assistant:2026.11.0"
+
+
+def playbook(folder: Path, play: str, given: Mapping[str, Any], *words: str) -> subprocess.CompletedProcess[str]:
+    """A run of a play of this collection, in a folder and with settings of its own."""
+    collection = folder / "collections" / "ansible_collections" / "homeserver"
+    collection.mkdir(parents=True, exist_ok=True)
+    (collection / "exposure").unlink(missing_ok=True)
+    (collection / "exposure").symlink_to(ROOT)
+    (folder / "play.yml").write_text(play)
+    (folder / "ansible.cfg").touch()
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "play.yml", "-e", json.dumps(given), *words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400, check=False)
 
 
 def docker(*words: str) -> str:

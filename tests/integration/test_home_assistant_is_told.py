@@ -4,11 +4,9 @@ Debian 12 with this machine's network."""
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import re
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,12 +17,11 @@ import pytest
 from plugins.module_utils.probe import wire
 from tests.tools import program
 
-from .home_assistant import docker, running, token
+from .home_assistant import docker, playbook, running, token
 from .test_what_the_proxies_answer import free_ports
 
 pytestmark = pytest.mark.proves("R42", "R43", "B03")
 
-ROOT = Path(__file__).resolve().parents[2]
 NAME = "told-home-assistant"
 HOST = "home.example.org"
 SERVER = "told-server"
@@ -108,17 +105,9 @@ def another(home: tuple[str, str], tmp_path: Path) -> Iterator[Proxy]:
 
 def tell(folder: Path, address: str, its_token: str, port: int, *words: str) -> tuple[int, str]:
     """A run of the role: its exit code, and what it prints."""
-    collection = folder / "collections" / "ansible_collections" / "homeserver"
-    collection.mkdir(parents=True, exist_ok=True)
-    (collection / "exposure").unlink(missing_ok=True)
-    (collection / "exposure").symlink_to(ROOT)
-    (folder / "play.yml").write_text(PLAY)
-    (folder / "ansible.cfg").touch()
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
     instance = {"name": "home", "address": address, "port": 8123, "host": HOST, "entry": port}
-    given = json.dumps({"home_assistant_instances": [instance], "home_assistant_tokens": {"home": its_token}})
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", f"{SERVER},", "-c", "community.docker.docker", "play.yml", "-e", given, *words]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=400, check=False)
+    given = {"home_assistant_instances": [instance], "home_assistant_tokens": {"home": its_token}}
+    done = playbook(folder, PLAY, given, "-i", f"{SERVER},", "-c", "community.docker.docker", *words)
     assert its_token not in done.stdout + done.stderr
     return done.returncode, done.stdout + done.stderr
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +14,10 @@ import yaml
 from plugins.module_utils.plan.catalogue import read_catalogue
 from plugins.module_utils.plan.mistakes import Mistakes
 
-from .home_assistant import docker, onboarding, own, running, wait
+from .home_assistant import ROOT, docker, onboarding, own, playbook, running, wait
 
 pytestmark = pytest.mark.proves("R54")
 
-ROOT = Path(__file__).resolve().parents[2]
 NAME = "accounts-home-assistant"
 NOBODY = "! home.example.org: nobody owns Home Assistant yet, and whoever opens it first will."
 PLAY = """\
@@ -40,16 +37,8 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 def proof(folder: Path, app: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """What a run of role verify prints, and its report; it must have succeeded."""
-    collection = folder / "collections" / "ansible_collections" / "homeserver"
-    collection.mkdir(parents=True, exist_ok=True)
-    (collection / "exposure").unlink(missing_ok=True)
-    (collection / "exposure").symlink_to(ROOT)
-    (folder / "play.yml").write_text(PLAY)
-    (folder / "ansible.cfg").touch()
-    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CONFIG": str(folder / "ansible.cfg")}
-    given = json.dumps({"looked_at": [app], "ansible_python_interpreter": sys.executable})
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", "play.yml", "-e", given]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    given = {"looked_at": [app], "ansible_python_interpreter": sys.executable}
+    done = playbook(folder, PLAY, given, "-i", "localhost,")
     assert done.returncode == 0 and "changed=0" in done.stdout, done.stdout + done.stderr
     return done.stdout, json.loads((folder / "report.json").read_text())
 

@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import shutil
 import ssl
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +34,7 @@ SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt"
 LOGS = Path("/var/log/letsencrypt")
 
 LOCK = Path("/var/lib/exposure/certificates.lock")
+"""Held by who looks after the certificates of a server."""
 
 NONCES = 40
 """How often an order is tried whose nonce the authority does not know any more: such an answer spends nothing. certbot asks twice for each of
@@ -248,12 +247,3 @@ def restore_account(config: Path, backup: Path) -> None:
     if (backup / "accounts").is_dir() and not (config / "accounts").exists():
         config.mkdir(mode=0o755, parents=True, exist_ok=True)
         shutil.copytree(backup / "accounts", config / "accounts", symlinks=True)
-
-
-@contextlib.contextmanager
-def alone(path: Path = LOCK) -> Iterator[None]:
-    """One run at a time looks after the certificates of a server; a second one waits."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -111,24 +111,26 @@ def networks(entries: Sequence[str]) -> list[Any]:
     return [ipaddress.ip_network(entry, strict=False) for entry in entries]
 
 
+def trusted(config: Mapping[str, Any]) -> list[str]:
+    """The entries that are in force: a list may be there and not be used."""
+    return list(config.get("trusted_proxies") or []) if config.get("use_x_forwarded_for") else []
+
+
 def missing(config: Mapping[str, Any], sources: Sequence[str]) -> list[str]:
     """Of the addresses those that are not trusted yet."""
-    if not config.get("use_x_forwarded_for"):
-        return list(sources)
-    known = networks(config.get("trusted_proxies") or [])
+    known = networks(trusted(config))
     return [source for source in sources if not any(ipaddress.ip_address(source) in network for network in known)]
 
 
 def wide(config: Mapping[str, Any]) -> list[str]:
     """Entries that trust more than one address."""
-    return [str(network) for network in networks(config.get("trusted_proxies") or []) if network.num_addresses > 1]
+    return [str(network) for network in networks(trusted(config)) if network.num_addresses > 1]
 
 
 def extended(config: Mapping[str, Any], sources: Sequence[str]) -> dict[str, Any]:
     """A configuration as it is sent back: all that it holds, and these addresses among its trusted proxies. `configure` replaces the whole of it."""
     kept = {line: value for line, value in config.items() if line not in META}
-    trusted = list(config.get("trusted_proxies") or []) if config.get("use_x_forwarded_for") else []
-    return {**kept, "use_x_forwarded_for": True, "trusted_proxies": [*trusted, *missing(config, sources)]}
+    return {**kept, "use_x_forwarded_for": True, "trusted_proxies": [*trusted(config), *missing(config, sources)]}
 
 
 class Teller:
@@ -164,7 +166,7 @@ class Teller:
             talk.channel.close()
         stable, pending = said.get("stable") or {}, said.get("pending") or {}
         trial = said.get("active_config_type") == "pending"
-        self.outcome.before = list(stable.get("trusted_proxies") or []) if stable.get("use_x_forwarded_for") else []
+        self.outcome.before = trusted(stable)
         self.outcome.after = self.outcome.before
         if not missing(stable, self.ways.sources):
             self.note_wide(stable)

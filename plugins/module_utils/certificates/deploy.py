@@ -4,15 +4,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..host.lock import alone
 from . import copies
 from .judge import validity
 from .pem import Unusable, covers
@@ -24,7 +23,8 @@ LIST = Path("/var/lib/exposure/certificates.json")
 
 MARKS = Path("/var/lib/exposure/to-follow.json")
 
-LOCK = Path("/var/lib/exposure/to-follow.lock")
+FOLLOWING = Path("/var/lib/exposure/to-follow.lock")
+"""Held while what follows is noted or done: certbot's hook starts the unit that does it while the run that ordered goes on to do it too."""
 
 PLACES = Places()
 
@@ -67,15 +67,6 @@ def remembered(path: Path = LIST) -> list[dict[str, Any]]:
         return []
 
 
-@contextlib.contextmanager
-def one_at_a_time(path: Path = LOCK) -> Iterator[None]:
-    """What follows is done by one at a time: certbot's hook starts the unit that does it while the run that ordered goes on to do it too."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def marked(path: Path = MARKS) -> list[str]:
     """Certificates that are new in the store, and of which not everything that follows was done."""
     try:
@@ -92,15 +83,11 @@ def mark(names: Iterable[str], path: Path = MARKS) -> None:
     temporary.replace(path)
 
 
+@alone(FOLLOWING)
 def deploy(
     certificates: Sequence[Mapping[str, Any]], store: Store, run: Run, now: datetime, places: Places = PLACES, say: Callable[[str], None] = lambda text: None
 ) -> Deployed:
     """Take over what certbot renewed and what is later than the store's, write copies, and do what follows. Waits while another does it."""
-    with one_at_a_time():
-        return deploy_now(certificates, store, run, now, places, say)
-
-
-def deploy_now(certificates: Sequence[Mapping[str, Any]], store: Store, run: Run, now: datetime, places: Places, say: Callable[[str], None]) -> Deployed:
     done = Deployed()
     waiting = marked()
     for certificate in certificates:

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..certificates.deploy import deploy, mark, marked, one_at_a_time, remembered
+from ..certificates.deploy import FOLLOWING, deploy, mark, marked, remembered
 from ..certificates.settle import Settlement
 from ..certificates.store import Store
 from ..host.execute import execute as run_to_its_end
+from ..host.lock import alone
 from .failure import forget
 
 AUTHORITY = Path("/etc/exposure/local_ca")
@@ -44,12 +45,12 @@ def tell(text: str) -> None:
 def renew(given: argparse.Namespace) -> int:
     """Everything of this host that is due, whoever it comes from. One failure keeps nothing else from being done."""
     from ..acme.budget import Budget
-    from ..acme.order import Orders, alone  # it loads dnspython
+    from ..acme.order import LOCK, Orders  # it loads dnspython
     from ..acme.settings import read_settings
 
     troubles = []
     certificates = remembered()
-    with alone():
+    with alone(LOCK):
         store = Store(execute)
         try:
             orders = Orders(read_settings(), store, Budget(), execute, say=tell)
@@ -83,7 +84,7 @@ def sign_local(store: Store, certificates: list[dict[str, object]]) -> list[str]
         if requests:
             tell(f"signing {', '.join(request['name'] for request in requests)}")
             issued = {name: chain.decode() for name, chain in Authority(AUTHORITY).sign(requests, execute).items()}
-            with one_at_a_time():
+            with alone(FOLLOWING):
                 mark([*marked(), *issued])
             Settlement(store, datetime.now(UTC), issued=issued).settle(bare)
     except (ValueError, OSError, Refused) as reason:

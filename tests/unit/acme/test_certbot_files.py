@@ -15,8 +15,9 @@ from plugins.module_utils.acme.certbot import foreign_lineages, steering, unmask
 from plugins.module_utils.acme.order import Orders, back_up_account, restore_account
 from plugins.module_utils.acme.reason import reason
 from plugins.module_utils.acme.settings import Settings
-from plugins.module_utils.certificates.deploy import mark, marked, one_at_a_time
+from plugins.module_utils.certificates.deploy import mark, marked
 from plugins.module_utils.certificates.store import Store
+from plugins.module_utils.host.lock import alone
 
 
 @pytest.mark.parametrize("value", ["ab#cd", "x,y", "it's", 'say "it"', "50%", "a = b", "[x]", " spaced "])
@@ -92,7 +93,7 @@ def test_of_two_that_note_what_follows_at_once_neither_loses_the_other_s_note(tm
     place, names = tmp_path / "state/to-follow.json", [f"name{number}" for number in range(40)]
 
     def note(name: str) -> None:
-        with one_at_a_time(tmp_path / "state/to-follow.lock"):
+        with alone(tmp_path / "state/to-follow.lock"):
             mark([*marked(place), name], place)
 
     with ThreadPoolExecutor(8) as threads:
